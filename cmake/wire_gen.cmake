@@ -1,0 +1,14 @@
+# The protocol's C, generated at build time from src/wire/schema by src/wire/schema/generate.py.
+set(WIRE_GENERATED_DIR "${CMAKE_BINARY_DIR}/gen")
+set(WIRE_GENERATED "")
+file(GLOB WIRE_SCHEMAS CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/src/wire/schema/*.schema")
+set(WIRE_GENERATOR "${CMAKE_SOURCE_DIR}/src/wire/schema/generate.py")
+if(WIRE_SCHEMAS)
+    set(WIRE_GENERATED "${WIRE_GENERATED_DIR}/wire/messages.h" "${WIRE_GENERATED_DIR}/messages.c")
+    add_custom_command(
+        OUTPUT ${WIRE_GENERATED}
+        COMMAND ${Python3_EXECUTABLE} "${WIRE_GENERATOR}" --output "${WIRE_GENERATED_DIR}" ${WIRE_SCHEMAS}
+        DEPENDS ${WIRE_SCHEMAS} "${WIRE_GENERATOR}"
+        COMMENT "Generating the protocol's messages")
+endif()
+add_custom_target(wire_generated DEPENDS ${WIRE_GENERATED})
