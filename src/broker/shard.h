@@ -1,0 +1,65 @@
+#ifndef BROKER_SHARD_H
+#define BROKER_SHARD_H
+/*
+ * What one shard of a node owns: its connections, its partitions, its buffers, its counters and the
+ * pointer to the metadata image it has got to. Only its own thread touches it; others post to it
+ * (broker/call.h).
+ */
+#include "base/hmap.h"
+#include "base/list.h"
+#include "base/rcbuf.h"
+#include "base/uuid.h"
+#include "env/env.h"
+
+struct broker_node;
+struct broker_shard;
+struct meta_image;
+
+/* Plain numbers of one shard, since start. */
+struct broker_counters {
+    uint64_t connections_accepted;
+    uint64_t connections_refused; /* by a limit */
+    uint64_t requests;
+    uint64_t bytes_in;
+    uint64_t bytes_out;
+    uint64_t frames_bad; /* connections closed for what they sent */
+};
+
+struct broker_shard {
+    struct broker_node *node;
+    struct env *env;
+    uint32_t index;
+
+    /* The newest image that this shard was given; one counted reference. NULL before the first. */
+    struct meta_image *image;
+
+    /* Buffers for frames and for records on their way to a client. */
+    struct rcbuf_pool *rcbufs;
+
+    struct list conns;     /* by last activity, oldest first */
+    size_t conn_count;
+    struct list dirty;     /* connections with replies to write or requests to start */
+    struct env_msg flush;  /* to itself: work off `dirty` in the next turn */
+    bool flush_posted;
+    struct env_timer tick; /* idle connections */
+    struct list requests;  /* pool of struct broker_request */
+    size_t request_pool_count;
+    struct rcbuf *scratch; /* what connections between two frames read into */
+
+    /* Bytes of frames that are being received or worked on; see conn.c on back-pressure. */
+    size_t queued_bytes;
+    struct list starved; /* connections that wait for queued_bytes to fall */
+
+    struct broker_counters counters;
+    bool stopping;
+};
+
+void broker_shard_init(struct broker_shard *shard, struct broker_node *node, struct env *env);
+/* All connections are closed and all requests have ended, or the node is thrown away. */
+void broker_shard_deinit(struct broker_shard *shard);
+
+/* The shard of this node that owns a partition. */
+uint32_t broker_shard_of(const struct broker_node *node, const struct uuid *topic_id,
+                         int32_t partition);
+
+#endif
