@@ -25,6 +25,9 @@ static inline void buf_clear(struct buf *buf)
 }
 /* Room for `more` bytes after size; the pointer is good until the next call. size does not move. */
 uint8_t *buf_reserve(struct buf *buf, size_t more);
+/* For content whose size a peer or a file decides: as buf_reserve, but NULL (and the buffer as it
+ * was) when memory is short. */
+uint8_t *buf_try_reserve(struct buf *buf, size_t more) MUST_USE;
 /* `size` bytes appended, not initialised; good until the next call. */
 uint8_t *buf_extend(struct buf *buf, size_t size);
 void buf_put(struct buf *buf, const void *data, size_t size);

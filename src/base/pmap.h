@@ -9,8 +9,8 @@
 /*
  * A persistent ordered map from byte strings to counted values: a change gives a new map that
  * shares all but the path to the change with the old one. The metadata image is made of these. Maps
- * may be read and released by several threads at once (counts are atomic); the nodes never change
- * once made.
+ * may be read and released by several threads at once (counts are atomic); a node that more than
+ * one handle or node points to never changes. A handle itself belongs to one thread.
  *
  * A treap whose priorities are the hash of the key, so its shape depends on its content alone: two
  * maps that differ in d keys are told apart in O(d log n), whatever their histories.
@@ -51,8 +51,9 @@ void pmap_put(struct pmap *map, const void *key, size_t key_size, struct pmap_va
 bool pmap_remove(struct pmap *map, const void *key, size_t key_size);
 
 /*
- * In key order (memcmp, shorter first) from the first key >= from. Valid while the map's handle is
- * held; keys are at most PMAP_DEPTH_MAX deep.
+ * In key order (memcmp, shorter first) from the first key >= from. Valid until the map's handle is
+ * changed or released (iterate over a pmap_ref to change it meanwhile); keys are at most
+ * PMAP_DEPTH_MAX deep.
  */
 #define PMAP_DEPTH_MAX 192
 

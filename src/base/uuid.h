@@ -34,6 +34,7 @@ enum err uuid_from_text(const char *text, size_t size, struct uuid *out) MUST_US
 /* A version 4 uuid from 16 random bytes, avoiding Kafka's reserved ones (its upper half all zero)
  * and a leading '-'. False: draw again. */
 bool uuid_from_random(const uint8_t random[16], struct uuid *out) MUST_USE;
+/* Kafka's order: the upper, then the lower half, as signed 64-bit numbers. */
 int uuid_compare(const struct uuid *a, const struct uuid *b);
 
 #endif
