@@ -6,7 +6,6 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 #elif defined(__aarch64__)
-#include <arm_acle.h>
 #include <sys/auxv.h>
 #endif
 
@@ -113,21 +112,29 @@ static crc_fn *crc_choose(void)
 
 #elif defined(__aarch64__)
 
-#if defined(__clang__)
-#define ARM_TARGET __attribute__((target("crc")))
-#else
-#define ARM_TARGET __attribute__((target("+crc")))
-#endif
+/* Written as instructions, because the compilers differ in how they name them and in whether a
+ * function may use more of the processor than its file. */
+static inline uint32_t crc_arm_word(uint32_t crc, uint64_t word)
+{
+    __asm__(".arch_extension crc\n\tcrc32cx %w0, %w0, %x1" : "+r"(crc) : "r"(word));
+    return crc;
+}
 
-ARM_TARGET static uint32_t crc_arm(uint32_t crc, const uint8_t *at, size_t size)
+static inline uint32_t crc_arm_byte(uint32_t crc, uint8_t byte)
+{
+    __asm__(".arch_extension crc\n\tcrc32cb %w0, %w0, %w1" : "+r"(crc) : "r"((uint32_t)byte));
+    return crc;
+}
+
+static uint32_t crc_arm(uint32_t crc, const uint8_t *at, size_t size)
 {
     for (; size >= 8; at += 8, size -= 8) {
         uint64_t word;
         memcpy(&word, at, sizeof word);
-        crc = __crc32cd(crc, word);
+        crc = crc_arm_word(crc, word);
     }
     for (; size > 0; at++, size--)
-        crc = __crc32cb(crc, *at);
+        crc = crc_arm_byte(crc, *at);
     return crc;
 }
 
@@ -198,7 +205,8 @@ uint32_t murmur2(const void *data, size_t size)
 
 /*
  * One code point from UTF-8 of `size` > 0 bytes, as Java's decoder reads it: what is malformed
- * gives U+FFFD for each longest beginning of a valid sequence, or else for each byte.
+ * gives U+FFFD for each longest beginning of a valid sequence, for each encoded surrogate, or else
+ * for each byte.
  */
 static size_t utf8_next(const uint8_t *at, size_t size, uint32_t *code)
 {
@@ -211,9 +219,9 @@ static size_t utf8_next(const uint8_t *at, size_t size, uint32_t *code)
     if (lead < 0xc2 || lead > 0xf4)
         return 1;
     size_t length = lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
-    /* The second byte's range keeps out overlong forms, surrogates and what is above U+10FFFF. */
+    /* The second byte's range keeps out overlong forms and what is above U+10FFFF. */
     uint8_t low = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
-    uint8_t high = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
+    uint8_t high = lead == 0xf4 ? 0x8f : 0xbf;
     uint32_t value = lead & (0xffu >> (length + 1));
     for (size_t i = 1; i < length; i++) {
         if (i == size || at[i] < low || at[i] > high)
@@ -222,7 +230,8 @@ static size_t utf8_next(const uint8_t *at, size_t size, uint32_t *code)
         low = 0x80;
         high = 0xbf;
     }
-    *code = value;
+    if (value < 0xd800 || value > 0xdfff)
+        *code = value;
     return length;
 }
 
