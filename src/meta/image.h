@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "base/pmap.h"
 #include "base/uuid.h"
+#include "wire/wire.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,32 +21,17 @@
 
 /* ---- What an image is made of ---------------------------------------------------------------- */
 
-/* Text in an image: `data` has a 0 byte at [size], and may hold others before it when a peer wrote
- * such. data NULL: null. */
-struct meta_text {
-    const char *data;
-    size_t size;
-};
-
-/* Tagged fields that this version does not know, as they were encoded: a uvarint of how many, then
- * each with its tag and size. size 0: none. They come back in the snapshot. */
-struct meta_tags {
-    const uint8_t *data;
-    size_t size;
-};
-
+/*
+ * Text, bytes and lists are wire's structs, so that they go into a reply as they are; what they
+ * point to is constant. Each text has a 0 byte after it (and may hold others when a peer wrote
+ * such). `tags` are tagged fields that this release does not know: they come back in the snapshot.
+ */
 struct meta_topic {
     struct pmap_value value;
     struct uuid id;
-    struct meta_text name;
+    struct wire_string name;
     int32_t partition_count; /* partitions 0 .. count-1 exist */
-    struct meta_tags tags;
-};
-
-/* Ids of brokers. */
-struct meta_ids {
-    const int32_t *items;
-    size_t count;
+    const struct wire_tagged *tags;
 };
 
 #define META_NO_LEADER (-1)
@@ -63,15 +49,15 @@ struct meta_partition {
     int32_t leader_epoch;
     int32_t partition_epoch;
     int8_t leader_recovery_state; /* enum meta_recovery_state */
-    struct meta_ids replicas;     /* in order of preference */
-    struct meta_ids isr;
-    struct meta_ids removing;
-    struct meta_ids adding;
-    struct meta_ids elr;            /* eligible leader replicas (KIP-966) */
-    struct meta_ids last_known_elr; /* likewise */
+    struct wire_int32s replicas;  /* in order of preference */
+    struct wire_int32s isr;
+    struct wire_int32s removing;
+    struct wire_int32s adding;
+    struct wire_int32s elr;            /* eligible leader replicas (KIP-966) */
+    struct wire_int32s last_known_elr; /* likewise */
     const struct uuid
         *directories; /* one for each replica (KIP-858); META_DIR_* when not a directory */
-    struct meta_tags tags;
+    const struct wire_tagged *tags;
 };
 
 /* Directory ids that are no directory (KIP-858). All ids whose upper half is 0 and lower < 100 are
@@ -81,18 +67,18 @@ struct meta_partition {
 #define META_DIR_LOST ((struct uuid){{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2}})
 
 struct meta_endpoint {
-    struct meta_text name; /* of the listener */
-    struct meta_text host;
+    struct wire_string name; /* of the listener */
+    struct wire_string host;
     uint16_t port;
     int16_t security_protocol; /* 0 PLAINTEXT, 1 SSL, 2 SASL_PLAINTEXT, 3 SASL_SSL */
-    struct meta_tags tags;
+    const struct wire_tagged *tags;
 };
 
 struct meta_feature_range {
-    struct meta_text name;
+    struct wire_string name;
     int16_t version_min;
     int16_t version_max;
-    struct meta_tags tags;
+    const struct wire_tagged *tags;
 };
 
 struct meta_broker {
@@ -104,7 +90,7 @@ struct meta_broker {
     size_t endpoint_count;
     const struct meta_feature_range *features;
     size_t feature_count;
-    struct meta_text rack; /* data NULL: none */
+    struct wire_string rack; /* data NULL: none */
     bool fenced;
     bool in_controlled_shutdown;
     bool is_migrating_zk_broker;
@@ -113,7 +99,7 @@ struct meta_broker {
     bool has_cordoned_log_dirs; /* false: null, not the same as none */
     const struct uuid *cordoned_log_dirs;
     size_t cordoned_log_dir_count;
-    struct meta_tags tags;
+    const struct wire_tagged *tags;
 };
 
 struct meta_controller {
@@ -125,14 +111,14 @@ struct meta_controller {
     size_t endpoint_count;
     const struct meta_feature_range *features;
     size_t feature_count;
-    struct meta_tags tags;
+    const struct wire_tagged *tags;
 };
 
 struct meta_feature {
     struct pmap_value value;
-    struct meta_text name;
+    struct wire_string name;
     int16_t level;
-    struct meta_tags tags;
+    const struct wire_tagged *tags;
 };
 
 /* Resource types of configs, as on the wire. */
@@ -147,69 +133,64 @@ enum meta_resource {
 struct meta_config {
     struct pmap_value value;
     int8_t resource_type;
-    struct meta_text resource_name;
-    struct meta_text name;
-    struct meta_text text; /* the value; never null */
-    struct meta_tags tags;
+    struct wire_string resource_name;
+    struct wire_string name;
+    struct wire_string text; /* the value; never null */
+    const struct wire_tagged *tags;
 };
 
 /* One part of what a quota is for: "user" / "client-id" / "ip", and whose; name.data NULL is the
  * default entity. */
 struct meta_quota_entity {
-    struct meta_text type;
-    struct meta_text name;
-    struct meta_tags tags;
+    struct wire_string type;
+    struct wire_string name;
+    const struct wire_tagged *tags;
 };
 
 struct meta_quota {
     struct pmap_value value;
     const struct meta_quota_entity *entity; /* sorted by type */
     size_t entity_count;
-    struct meta_text key;
+    struct wire_string key;
     double limit;
-    struct meta_tags tags;
+    const struct wire_tagged *tags;
 };
 
 struct meta_acl {
     struct pmap_value value;
     struct uuid id;
     int8_t resource_type;
-    struct meta_text resource_name;
+    struct wire_string resource_name;
     int8_t pattern_type;
-    struct meta_text principal;
-    struct meta_text host;
+    struct wire_string principal;
+    struct wire_string host;
     int8_t operation;
     int8_t permission_type;
-    struct meta_tags tags;
-};
-
-struct meta_bytes {
-    const uint8_t *data;
-    size_t size;
+    const struct wire_tagged *tags;
 };
 
 struct meta_scram {
     struct pmap_value value;
-    struct meta_text name;
+    struct wire_string name;
     int8_t mechanism; /* 1 SCRAM-SHA-256, 2 SCRAM-SHA-512 */
-    struct meta_bytes salt;
-    struct meta_bytes stored_key;
-    struct meta_bytes server_key;
+    struct wire_bytes salt;
+    struct wire_bytes stored_key;
+    struct wire_bytes server_key;
     int32_t iterations;
-    struct meta_tags tags;
+    const struct wire_tagged *tags;
 };
 
 struct meta_token {
     struct pmap_value value;
-    struct meta_text token_id;
-    struct meta_text owner;
-    struct meta_text requester;
-    const struct meta_text *renewers;
+    struct wire_string token_id;
+    struct wire_string owner;
+    struct wire_string requester;
+    const struct wire_string *renewers;
     size_t renewer_count;
     int64_t issue_timestamp_ms;
     int64_t max_timestamp_ms;
     int64_t expiration_timestamp_ms;
-    struct meta_tags tags;
+    const struct wire_tagged *tags;
 };
 
 /*
@@ -278,8 +259,8 @@ const struct meta_token *meta_image_token(const struct meta_image *image, const 
 /* The endpoint of that listener, NULL when the broker has none such. */
 const struct meta_endpoint *meta_broker_endpoint(const struct meta_broker *broker,
                                                  const char *listener);
-bool meta_ids_contain(struct meta_ids ids, int32_t id);
-bool meta_ids_equal(struct meta_ids a, struct meta_ids b);
+bool meta_ids_contain(struct wire_int32s ids, int32_t id);
+bool meta_ids_equal(struct wire_int32s a, struct wire_int32s b);
 /* The directory of that replica; META_DIR_LOST when it is no replica. */
 struct uuid meta_partition_directory(const struct meta_partition *partition, int32_t broker);
 
