@@ -12,13 +12,13 @@
 struct broker_listener;
 
 struct broker_conn {
-    struct list node;   /* in shard->conns */
+    struct list node;   /* in shard->conns, by last activity */
     struct list dirty;  /* in shard->dirty */
     struct list waiter; /* in shard->starved */
     struct broker_shard *shard;
     const struct broker_listener *listener;
-    struct env_stream *stream; /* NULL once closed */
-    uint64_t active_ns;        /* last byte read or written */
+    struct env_stream *stream;
+    uint64_t active_ns; /* last byte read or written */
 
     /* The frame that is coming in. */
     uint8_t head[4]; /* its length, as far as it has come */
@@ -26,28 +26,35 @@ struct broker_conn {
     struct rcbuf *frame; /* NULL between frames */
     size_t frame_size;   /* what head says */
     size_t frame_filled;
-    size_t frame_charged; /* its part in shard->queued_bytes */
+    size_t frame_room;    /* usable bytes of `frame`, and its part in shard->queued_bytes */
     size_t frame_trusted; /* the largest frame that has come in whole */
+    size_t frame_last;    /* size of the one before this */
     uint64_t frames;
 
     struct list requests; /* all, by arrival */
     size_t request_count;
-    size_t done_bytes; /* of replies that are ready but not written */
-    unsigned wanted;   /* what the stream was last asked for */
+    size_t running_count;
+    bool running_alone; /* one that does not overlap is running */
+    size_t done_bytes;  /* of replies that are ready but not written */
+    unsigned wanted;    /* what the stream was last asked for */
+    bool ending;        /* the peer has ended: answer what it sent, then close */
+    bool aborting;      /* nothing more is read or started; closed once earlier replies are out */
 
-    char *software_name; /* of ApiVersions; NULL before */
+    char *software_name; /* of ApiVersions (KIP-511); NULL before */
     char *software_version;
-    bool closing; /* nothing more is read; closed once the replies before are written */
 };
 
 /* Takes the stream over. */
 void broker_conn_accept(struct broker_shard *shard, const struct broker_listener *listener,
                         struct env_stream *take_stream);
-/* At once. `why` is for the log, NULL when there is nothing to say. */
+/* At once; the connection is freed. `why` is for the log, NULL when there is nothing to say. */
 void broker_conn_close(struct broker_conn *conn, const char *why);
-/* Write replies that are ready, start requests that may start. Called by the shard's flush. */
+/* Write replies that are ready, start requests that may start; may close and free the connection.
+ * Called by the shard's flush, from the top of the loop. */
 void broker_conn_step(struct broker_conn *conn);
-/* The request is DONE: let the shard step its connection in the next turn. */
+/* Something of this connection is DONE: let the shard step it in the next turn. */
 void broker_conn_wake(struct broker_conn *conn);
+/* Memory only: for a node that is thrown away. */
+void broker_conn_free(struct broker_conn *conn);
 
 #endif

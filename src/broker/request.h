@@ -45,7 +45,8 @@ struct broker_request {
     struct rcbuf *frame;
     uint8_t *data;
     size_t data_size;
-    size_t body_offset; /* of the message after the request header */
+    size_t body_offset;   /* of the message after the request header */
+    size_t charged_bytes; /* its part in shard->queued_bytes */
 
     struct arena arena; /* for decoding, the handler's own state and its reply */
     void *body;         /* the decoded message, e.g. struct wire_metadata_request * */
@@ -62,7 +63,8 @@ struct broker_request {
     size_t held_count;
     size_t held_capacity;
     bool silent; /* nothing is sent (acks=0) */
-    bool last;   /* the connection is closed once this is written */
+    bool last;   /* no reply: the connection is closed once those before are written */
+    const char *why;
     size_t sent_bytes;
     size_t reply_bytes;
 };

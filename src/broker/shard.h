@@ -25,6 +25,15 @@ struct broker_counters {
     uint64_t frames_bad; /* connections closed for what they sent */
 };
 
+/* Of the settings, for one shard. */
+struct broker_limits {
+    uint32_t request_bytes_max; /* socket.request.max.bytes */
+    size_t queued_bytes;        /* queued.max.request.bytes, this shard's part */
+    uint64_t idle_ms_max;       /* connections.max.idle.ms */
+    size_t conns_max;           /* max.connections, this shard's part */
+    size_t conns_per_ip_max;    /* max.connections.per.ip */
+};
+
 struct broker_shard {
     struct broker_node *node;
     struct env *env;
@@ -36,25 +45,29 @@ struct broker_shard {
     /* Buffers for frames and for records on their way to a client. */
     struct rcbuf_pool *rcbufs;
 
-    struct list conns;     /* by last activity, oldest first */
+    struct list conns; /* by last activity, oldest first */
     size_t conn_count;
-    struct list dirty;     /* connections with replies to write or requests to start */
-    struct env_msg flush;  /* to itself: work off `dirty` in the next turn */
-    bool flush_posted;
-    struct env_timer tick; /* idle connections */
-    struct list requests;  /* pool of struct broker_request */
+    struct list dirty;      /* connections with replies to write or requests to start */
+    struct env_timer flush; /* work off `dirty`, in the next turn */
+    struct env_timer tick;  /* close idle connections */
+    struct list orphans;    /* running requests whose connection is gone */
+    struct list requests;   /* pool of struct broker_request */
     size_t request_pool_count;
-    struct rcbuf *scratch; /* what connections between two frames read into */
+    struct rcbuf *scratch;  /* what connections between two frames read into */
 
     /* Bytes of frames that are being received or worked on; see conn.c on back-pressure. */
     size_t queued_bytes;
     struct list starved; /* connections that wait for queued_bytes to fall */
 
+    struct broker_limits limits;
     struct broker_counters counters;
-    bool stopping;
+    bool stopping; /* no new connections, nothing more is read */
 };
 
-void broker_shard_init(struct broker_shard *shard, struct broker_node *node, struct env *env);
+void broker_shard_init(struct broker_shard *shard, struct broker_node *node, struct env *env,
+                       const struct broker_limits *limits);
+/* Its timers. */
+void broker_shard_start(struct broker_shard *shard);
 /* All connections are closed and all requests have ended, or the node is thrown away. */
 void broker_shard_deinit(struct broker_shard *shard);
 

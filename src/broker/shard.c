@@ -1,0 +1,132 @@
+#define LOG_ROOM "broker"
+#include "broker/shard.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "broker/conn.h"
+#include "broker/node_int.h"
+#include "broker/request_int.h"
+#include "broker/shard_int.h"
+
+#define SCRATCH_BYTES ((size_t)64 << 10)
+/* Free buffers that a shard keeps: a handful of large produce frames and fetch replies. */
+#define POOL_IDLE_BYTES ((size_t)32 << 20)
+#define TICK_MS_MAX 10000
+
+static void shard_flush(struct env *env, struct env_timer *timer)
+{
+    UNUSED(env);
+    struct broker_shard *shard = CONTAINER_OF(timer, struct broker_shard, flush);
+    struct list dirty;
+    list_init(&dirty);
+    list_splice(&dirty, &shard->dirty);
+    for (struct list *node; (node = list_pop_front(&dirty)) != NULL;)
+        broker_conn_step(LIST_ENTRY(node, struct broker_conn, dirty));
+}
+
+void broker_shard_flush_later(struct broker_shard *shard)
+{
+    if (!env_timer_is_set(&shard->flush))
+        env_timer_set(shard->env, &shard->flush, env_now_ns(shard->env));
+}
+
+void broker_shard_wake_starved(struct broker_shard *shard)
+{
+    if (list_empty(&shard->starved) || shard->queued_bytes >= shard->limits.queued_bytes)
+        return;
+    for (struct list *node; (node = list_pop_front(&shard->starved)) != NULL;)
+        broker_conn_wake(LIST_ENTRY(node, struct broker_conn, waiter));
+}
+
+struct rcbuf *broker_shard_scratch(struct broker_shard *shard)
+{
+    if (shard->scratch != NULL && shard->scratch->refs > 1) {
+        rcbuf_unref(shard->scratch);
+        shard->scratch = NULL;
+    }
+    if (shard->scratch == NULL) {
+        shard->scratch = rcbuf_new(shard->rcbufs, SCRATCH_BYTES);
+        if (shard->scratch == NULL)
+            PANIC("out of memory: %zu bytes for a receive buffer", SCRATCH_BYTES);
+    }
+    return shard->scratch;
+}
+
+static uint64_t shard_tick_ms(const struct broker_shard *shard)
+{
+    uint64_t ms = shard->limits.idle_ms_max / 4 + 1;
+    return ms < TICK_MS_MAX ? ms : TICK_MS_MAX;
+}
+
+static void shard_tick(struct env *env, struct env_timer *timer)
+{
+    struct broker_shard *shard = CONTAINER_OF(timer, struct broker_shard, tick);
+    uint64_t now_ns = env_now_ns(env);
+    uint64_t idle_ns = shard->limits.idle_ms_max * UINT64_C(1000000);
+    while (!list_empty(&shard->conns)) {
+        struct broker_conn *conn = LIST_ENTRY(shard->conns.next, struct broker_conn, node);
+        if (now_ns - conn->active_ns < idle_ns)
+            break;
+        broker_conn_close(conn, "it was idle for connections.max.idle.ms");
+    }
+    env_timer_set_ms(env, &shard->tick, shard_tick_ms(shard));
+}
+
+void broker_shard_init(struct broker_shard *shard, struct broker_node *node, struct env *env,
+                       const struct broker_limits *limits)
+{
+    *shard = (struct broker_shard){.node = node, .env = env, .index = env->shard};
+    shard->limits = *limits;
+    shard->rcbufs = rcbuf_pool_new(POOL_IDLE_BYTES);
+    list_init(&shard->conns);
+    list_init(&shard->dirty);
+    list_init(&shard->orphans);
+    list_init(&shard->requests);
+    list_init(&shard->starved);
+    env_timer_init(&shard->flush, shard_flush);
+    env_timer_init(&shard->tick, shard_tick);
+}
+
+void broker_shard_start(struct broker_shard *shard)
+{
+    env_timer_set_ms(shard->env, &shard->tick, shard_tick_ms(shard));
+}
+
+void broker_shard_drain(struct broker_shard *shard)
+{
+    shard->stopping = true;
+    env_timer_cancel(shard->env, &shard->tick);
+    LIST_FOR_EACH_SAFE(node, after, &shard->conns) {
+        struct broker_conn *conn = LIST_ENTRY(node, struct broker_conn, node);
+        conn->ending = true;
+        broker_conn_wake(conn);
+    }
+}
+
+void broker_shard_close_conns(struct broker_shard *shard, const char *why)
+{
+    while (!list_empty(&shard->conns))
+        broker_conn_close(LIST_ENTRY(shard->conns.next, struct broker_conn, node), why);
+    env_timer_cancel(shard->env, &shard->flush);
+}
+
+static void shard_drop_requests(struct list *requests)
+{
+    while (!list_empty(requests))
+        broker_request_free(LIST_ENTRY(requests->next, struct broker_request, node));
+}
+
+void broker_shard_deinit(struct broker_shard *shard)
+{
+    while (!list_empty(&shard->conns)) {
+        struct broker_conn *conn = LIST_ENTRY(shard->conns.next, struct broker_conn, node);
+        shard_drop_requests(&conn->requests);
+        broker_conn_free(conn);
+    }
+    shard_drop_requests(&shard->orphans);
+    broker_request_pool_deinit(shard);
+    if (shard->scratch != NULL)
+        rcbuf_unref(shard->scratch);
+    ASSERT(shard->queued_bytes == 0);
+    rcbuf_pool_free(shard->rcbufs);
+}
