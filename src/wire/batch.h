@@ -27,10 +27,9 @@
 
 #define BATCH_MAGIC 2
 #define BATCH_HEADER_BYTES ((size_t)61)
-#define BATCH_PREFIX_BYTES                                                                      \
-    ((size_t)12)                      /* base offset and length: what the length does not count \
-                                       */
-#define BATCH_PEEK_BYTES ((size_t)17) /* enough for length and magic, in all versions */
+#define BATCH_PREFIX_BYTES ((size_t)12) /* base offset and length: what the length does not count \
+                                         */
+#define BATCH_PEEK_BYTES ((size_t)17)   /* enough for length and magic, in all versions */
 
 #define BATCH_NO_TIMESTAMP INT64_C(-1)
 #define BATCH_NO_PRODUCER_ID INT64_C(-1)
