@@ -19,17 +19,21 @@
 #include "base/buf.h"
 #include "base/bytes.h"
 #include "base/err.h"
-#include "codec/codec.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+/* codec/codec.h, which not every room that reads batches may include: a codec is a number here. */
+struct codec_context;
+struct codec_stream;
+
 #define BATCH_MAGIC 2
 #define BATCH_HEADER_BYTES ((size_t)61)
-#define BATCH_PREFIX_BYTES ((size_t)12) /* base offset and length: what the length does not count \
-                                         */
-#define BATCH_PEEK_BYTES ((size_t)17)   /* enough for length and magic, in all versions */
+#define BATCH_PREFIX_BYTES                                                                      \
+    ((size_t)12)                      /* base offset and length: what the length does not count \
+                                       */
+#define BATCH_PEEK_BYTES ((size_t)17) /* enough for length and magic, in all versions */
 
 #define BATCH_NO_TIMESTAMP INT64_C(-1)
 #define BATCH_NO_PRODUCER_ID INT64_C(-1)
@@ -86,9 +90,10 @@ enum err batch_check_crc(const void *batch, size_t size) MUST_USE;
 /* Compute and store it. */
 void batch_update_crc(void *batch, size_t size);
 
-static inline enum codec batch_codec(const struct batch_header *header)
+/* enum codec, or above (5 to 7): nothing that is known. */
+static inline uint8_t batch_codec(const struct batch_header *header)
 {
-    return (enum codec)(header->attributes & BATCH_CODEC_MASK); /* may be CODEC_COUNT or above */
+    return header->attributes & BATCH_CODEC_MASK;
 }
 static inline enum batch_timestamp_type batch_timestamp_type(const struct batch_header *header)
 {
@@ -229,12 +234,11 @@ struct batch_records {
     const uint8_t *next;
     const uint8_t *end; /* of what is in memory */
     int32_t left;       /* records that the header says are to come */
-    bool compressed;
     bool stream_ended;
     enum err err; /* ERR_OK at the end: exactly as many as the header says, and nothing after */
     struct batch_header header;
-    struct codec_stream stream;
-    struct buf window; /* what was decompressed and is not consumed */
+    struct codec_stream *stream; /* NULL: not compressed */
+    struct buf window;           /* what was decompressed and is not consumed */
 };
 
 /*
@@ -321,8 +325,8 @@ enum err batch_check_records(struct codec_context *context, const struct batch_v
 struct batch_builder_options {
     int64_t base_offset;
     int32_t leader_epoch;
-    enum codec codec;
-    int level; /* codec_level_valid */
+    uint8_t codec; /* enum codec; 0 for none */
+    int level;     /* codec_level_valid */
     enum batch_timestamp_type timestamp_type;
     int64_t log_append_time_ms; /* for BATCH_TIMESTAMP_LOG_APPEND */
     int64_t producer_id;
@@ -336,7 +340,6 @@ struct batch_builder_options {
 /* No compression, no producer, offset 0, no epoch, CreateTime. */
 #define BATCH_BUILDER_DEFAULTS                                                 \
     ((struct batch_builder_options){.leader_epoch = BATCH_NO_LEADER_EPOCH,     \
-                                    .codec = CODEC_NONE,                       \
                                     .log_append_time_ms = BATCH_NO_TIMESTAMP,  \
                                     .producer_id = BATCH_NO_PRODUCER_ID,       \
                                     .producer_epoch = BATCH_NO_PRODUCER_EPOCH, \
