@@ -51,7 +51,6 @@ struct replica_set_options {
     /* How many openings of one directory run side by side (num.recovery.threads.per.data.dir, this
      * shard's part). */
     uint32_t openings_per_dir;
-    /* How long a folder that the metadata do not know may stay; see replica_set_follow. */
     void *context;
     /* Is the partition this shard's? */
     bool (*owns)(void *context, const struct uuid *topic_id, int32_t partition);
@@ -194,12 +193,21 @@ void replica_unwatch(struct replica_watch *watch);
 /* Retention of all logs of the shard, once. Returns the segments that go. */
 size_t replica_set_retain(struct replica_set *set);
 
-/* Move the recovery points of all logs with new records (Kafka's log.flush.offset.checkpoint), a
- * few at a time; then `done`, when the caller writes the checkpoint files. One at a time. */
+/* Move the recovery points of all logs with new records (log.flush.offset.checkpoint.interval.ms),
+ * a few at a time; then `done`, perhaps from inside the call, when the caller writes the checkpoint
+ * files. One at a time. */
+struct replica_ref {
+    struct uuid topic_id;
+    int32_t partition;
+};
 struct replica_checkpoint {
     void (*done)(struct replica_checkpoint *checkpoint);
-    struct replica_set *set;
-    size_t left;
+
+    struct replica_set *set; /* the rest is the set's */
+    struct replica_ref *refs;
+    size_t count;
+    size_t next;
+    size_t under_way;
 };
 void replica_set_checkpoint(struct replica_set *set, struct replica_checkpoint *checkpoint);
 
