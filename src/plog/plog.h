@@ -112,8 +112,10 @@ struct plog_host_options {
 };
 
 struct plog_host *plog_host_new(const struct plog_host_options *options);
-/* All plogs are freed. */
+/* All plogs are freed, and it is idle; in a simulated crash the latter need not be. */
 void plog_host_free(struct plog_host *host);
+/* No file waits to be closed and nothing is on its way: a stopping node turns its loop until then. */
+bool plog_host_is_idle(const struct plog_host *host);
 /* Another shard found the directory broken. Does not call dir_failed. */
 void plog_host_fail_dir(struct plog_host *host, uint32_t dir, enum err err);
 bool plog_host_dir_is_offline(const struct plog_host *host, uint32_t dir);
@@ -137,8 +139,9 @@ void plog_host_stats(const struct plog_host *host, struct plog_host_stats *out);
 struct plog_op {
     void (*done)(struct plog_op *op);
     enum err err;
-    struct list node; /* plog's */
-    int64_t offset;   /* plog's */
+    struct list node; /* plog's from here on */
+    int64_t offset;
+    int kind;
 };
 
 /* Called once, when an append (or whatever said ERR_AGAIN) should be tried again; then it hangs
