@@ -1,0 +1,239 @@
+/* Listeners: whom they give streams to, what they refuse, closing, and no descriptors left. */
+#include "os_net.h"
+
+#include <stdatomic.h>
+#include <sys/resource.h>
+#include <time.h>
+
+/* ---- To each shard in turn */
+
+#define SHARDS 3
+#define CONNECTIONS 30
+
+static atomic_int accepted_on[SHARDS];
+static atomic_int accepted_count;
+static int accepted_limit;
+
+static void count_accept(struct env *env, void *context, struct env_stream *stream)
+{
+    UNUSED(context);
+    ASSERT(env_stream_status(env, stream) == ERR_OK);
+    atomic_fetch_add(&accepted_on[env->shard], 1);
+    if (atomic_fetch_add(&accepted_count, 1) + 1 == accepted_limit)
+        os_stop(test_os);
+}
+
+static void begin(uint32_t shard_count, int limit)
+{
+    test_begin(shard_count, 0);
+    for (int i = 0; i < SHARDS; i++)
+        atomic_store(&accepted_on[i], 0);
+    atomic_store(&accepted_count, 0);
+    accepted_limit = limit;
+}
+
+static void test_distribution(void **state)
+{
+    UNUSED(state);
+    uint16_t port;
+    int fds[CONNECTIONS];
+    begin(SHARDS, CONNECTIONS);
+    net_listen("127.0.0.1", count_accept, &port);
+    for (int i = 0; i < CONNECTIONS; i++)
+        fds[i] = raw_connect_v4(port);
+    test_run();
+    for (int i = 0; i < SHARDS; i++)
+        assert_int_equal(atomic_load(&accepted_on[i]), CONNECTIONS / SHARDS);
+    for (int i = 0; i < CONNECTIONS; i++)
+        close(fds[i]);
+    test_end();
+}
+
+/* ---- Addresses */
+
+static char peers[2][ENV_ADDRESS_BYTES];
+
+static void peer_accept(struct env *env, void *context, struct env_stream *stream)
+{
+    UNUSED(context);
+    snprintf(peers[atomic_load(&accepted_count)], ENV_ADDRESS_BYTES, "%s",
+             env_stream_peer(env, stream));
+    count_accept(env, context, stream);
+}
+
+/* "" is all addresses, of both families, and an IPv4 peer is written as one. */
+static void test_wildcard(void **state)
+{
+    UNUSED(state);
+    uint16_t port;
+    bool v6 = raw_has_v6();
+    begin(1, v6 ? 2 : 1);
+    net_listen("", peer_accept, &port);
+    int a = raw_connect_v4(port);
+    int b = v6 ? raw_connect_v6(port) : -1;
+    assert_true(a >= 0 && (!v6 || b >= 0));
+    test_run();
+    assert_memory_equal(peers[0], "127.0.0.1:", 10);
+    if (v6)
+        assert_memory_equal(peers[1], "[::1]:", 6);
+    close(a);
+    if (v6)
+        close(b);
+    test_end();
+}
+
+static enum err try_listen(const char *host, uint16_t port)
+{
+    struct env_listener *listener;
+    struct env_listen_options options = {.host = host,
+                                         .port = port,
+                                         .backlog = 10,
+                                         .send_buffer_bytes = 100000,
+                                         .receive_buffer_bytes = 100000,
+                                         .accept = count_accept};
+    return env_listen(os_env(test_os, 0), &options, &listener);
+}
+
+static void test_refused_addresses(void **state)
+{
+    UNUSED(state);
+    uint16_t port;
+    begin(1, 1);
+    struct env_listener *listener = net_listen("127.0.0.1", count_accept, &port);
+    assert_int_equal(try_listen("127.0.0.1", port), ERR_BUSY);
+    assert_int_equal(try_listen("localhost", port), ERR_BUSY);
+    assert_int_equal(try_listen("", port), ERR_BUSY);
+    assert_int_equal(try_listen("192.0.2.1", port), ERR_INVALID); /* RFC 5737: nobody's */
+    assert_int_equal(try_listen("no-such-host.invalid", port), ERR_INVALID);
+    if (geteuid() != 0)
+        assert_int_equal(try_listen("127.0.0.1", 1), ERR_DENIED);
+    /* Free again once it is closed, also with old connections about (SO_REUSEADDR). */
+    int fd = raw_connect_v4(port);
+    env_listener_close(os_env(test_os, 0), listener);
+    assert_int_equal(try_listen("127.0.0.1", port), ERR_OK);
+    close(fd);
+    test_end();
+}
+
+/* ---- Closing */
+
+static struct env_listener *closing;
+
+static void close_accept(struct env *env, void *context, struct env_stream *stream)
+{
+    count_accept(env, context, stream);
+    env_listener_close(env, closing);
+}
+
+/* In the middle of a batch: one is served, those accepted in the same turn too, none after. */
+static void test_close_in_accept(void **state)
+{
+    UNUSED(state);
+    uint16_t port;
+    struct later later;
+    begin(1, 0);
+    closing = net_listen("127.0.0.1", close_accept, &port);
+    int fd = raw_connect_v4(port);
+    later_ms(&later, 30, stop_now);
+    test_run();
+    assert_int_equal(atomic_load(&accepted_count), 1);
+    close(fd);
+    assert_int_equal(raw_connect_v4(port), -1);
+    test_end();
+}
+
+/* Accepted and still on its way to its shard when the node stops: closed, nothing leaks. */
+static void test_stop_on_the_way(void **state)
+{
+    UNUSED(state);
+    uint16_t port;
+    for (int round = 0; round < 20; round++) {
+        int fds[20];
+        begin(SHARDS, 1);
+        net_listen("127.0.0.1", count_accept, &port);
+        for (int i = 0; i < 20; i++)
+            fds[i] = raw_connect_v4(port);
+        test_run();
+        for (int i = 0; i < 20; i++)
+            close(fds[i]);
+        test_end();
+    }
+}
+
+/* ---- No descriptors left: connections wait, and are served when there are some again */
+
+static struct rlimit limit_before;
+static struct timespec cpu_before;
+
+static void descriptors_back(struct env *env)
+{
+    UNUSED(env);
+    struct timespec after;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
+    int64_t used_us =
+        (after.tv_sec - cpu_before.tv_sec) * 1000000 + (after.tv_nsec - cpu_before.tv_nsec) / 1000;
+    assert_true(used_us < 100000); /* it does not spin */
+    assert_int_equal(atomic_load(&accepted_count), 0);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit_before), 0);
+}
+
+static void test_no_descriptors(void **state)
+{
+    UNUSED(state);
+    uint16_t port;
+    struct later later;
+    int fds[5];
+    begin(1, 5);
+    net_listen("127.0.0.1", count_accept, &port);
+    for (int i = 0; i < 5; i++)
+        fds[i] = raw_connect_v4(port);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit_before), 0);
+    struct rlimit none = {.rlim_cur = (rlim_t)fds[4], .rlim_max = limit_before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    later_ms(&later, 300, descriptors_back);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu_before);
+    test_run();
+    assert_int_equal(atomic_load(&accepted_count), 5);
+    for (int i = 0; i < 5; i++)
+        close(fds[i]);
+    test_end();
+}
+
+/* And a listener that pauses can be closed. */
+static void close_paused(struct env *env)
+{
+    env_listener_close(env, closing);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit_before), 0);
+}
+
+static void test_close_while_paused(void **state)
+{
+    UNUSED(state);
+    uint16_t port;
+    struct later later;
+    struct later end;
+    begin(1, 5);
+    closing = net_listen("127.0.0.1", count_accept, &port);
+    int fd = raw_connect_v4(port);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit_before), 0);
+    struct rlimit none = {.rlim_cur = (rlim_t)fd, .rlim_max = limit_before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    later_ms(&later, 50, close_paused);
+    later_ms(&end, 300, stop_now);
+    test_run();
+    assert_int_equal(atomic_load(&accepted_count), 0);
+    close(fd);
+    test_end();
+}
+
+int main(void)
+{
+    net_unused();
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_distribution),       cmocka_unit_test(test_wildcard),
+        cmocka_unit_test(test_refused_addresses),  cmocka_unit_test(test_close_in_accept),
+        cmocka_unit_test(test_stop_on_the_way),    cmocka_unit_test(test_no_descriptors),
+        cmocka_unit_test(test_close_while_paused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
