@@ -53,6 +53,28 @@ static unsigned utf8_size(const uint8_t *text, size_t left)
     return size;
 }
 
+/* The character after the backslash; 0 for those without a short form. */
+static char escape_of(uint8_t character)
+{
+    switch (character) {
+    case '"':
+    case '\\':
+        return (char)character;
+    case '\b':
+        return 'b';
+    case '\f':
+        return 'f';
+    case '\n':
+        return 'n';
+    case '\r':
+        return 'r';
+    case '\t':
+        return 't';
+    default:
+        return 0;
+    }
+}
+
 static void print_text(struct printer *printer, const char *data, size_t size)
 {
     struct buf *out = printer->out;
@@ -67,16 +89,11 @@ static void print_text(struct printer *printer, const char *data, size_t size)
             i++;
             continue;
         }
-        if (text[i] == '"' || text[i] == '\\')
-            buf_printf(out, "\\%c", text[i]);
-        else if (text[i] == '\n')
-            buf_put_text(out, "\\n");
-        else if (text[i] == '\t')
-            buf_put_text(out, "\\t");
-        else if (text[i] == '\r')
-            buf_put_text(out, "\\r");
-        else if (text[i] < 0x20 || text[i] == 0x7f)
-            buf_printf(out, "\\u%04x", text[i]);
+        char escape = escape_of(text[i]);
+        if (escape != 0)
+            buf_printf(out, "\\%c", escape);
+        else if (text[i] < 0x20)
+            buf_printf(out, "\\u%04X", text[i]);
         else
             buf_put(out, text + i, length);
         i += length;
@@ -100,6 +117,8 @@ static void print_base64(struct buf *out, const uint8_t *data, size_t size)
     buf_put(out, "\"", 1);
 }
 
+/* As Java's Double.toString: the fewest digits that give the value back, but two at least, and an
+ * exponent outside 0.001 .. 10 000 000. */
 static void print_double(struct buf *out, double value)
 {
     if (!isfinite(value)) {
@@ -107,14 +126,21 @@ static void print_double(struct buf *out, double value)
         return;
     }
     char text[40];
-    for (int digits = 15; digits <= 17; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, value);
-        if (strtod(text, NULL) >= value && strtod(text, NULL) <= value)
-            break;
+    int places = 1; /* after the point of d.dd..e-NN */
+    do
+        snprintf(text, sizeof text, "%.*e", places, value);
+    while (places++ < 16 && (strtod(text, NULL) < value || strtod(text, NULL) > value));
+    places--;
+    int exponent = atoi(strchr(text, 'e') + 1);
+    double size = fabs(value);
+    if (size > 0 && (size < 1e-3 || size >= 1e7)) {
+        buf_printf(out, "%.*sE%d", (int)(strchr(text, 'e') - text), text, exponent);
+        return;
     }
-    buf_put_text(out, text);
-    if (strpbrk(text, ".e") == NULL)
-        buf_put_text(out, ".0");
+    if (strchr(text, 'e')[-1] == '0')
+        places--; /* 1.0e-01 is 0.1 */
+    places -= exponent;
+    buf_printf(out, "%.*f", places > 1 ? places : 1, value);
 }
 
 static void print_bytes(struct printer *printer, const struct wire_bytes *bytes, bool in_full)
