@@ -9,7 +9,6 @@
 #include <stdint.h>
 
 struct broker_request;
-struct wire_api;
 
 enum broker_api_flags {
     BROKER_API_BROKER = 1,     /* on the listeners for clients and other brokers */
@@ -20,7 +19,7 @@ enum broker_api_flags {
 };
 
 struct broker_api {
-    int16_t key;
+    int16_t key; /* enum wire_api_key */
     int16_t version_min;
     int16_t version_max;
     /* What ApiVersions says; lower than version_min only where clients draw conclusions from it
@@ -37,9 +36,5 @@ extern const size_t broker_api_count;
 
 /* NULL when this node does not serve the key. */
 const struct broker_api *broker_api_find(int16_t key);
-
-void broker_api_versions(struct broker_request *request);
-void broker_api_metadata(struct broker_request *request);
-void broker_api_describe_cluster(struct broker_request *request);
 
 #endif

@@ -1,25 +1,26 @@
 /*
  * From a frame to a running handler.
  *
- * What Apache Kafka 4.3.1 does with a request that it cannot serve, and so do we: an unknown API, an
- * API that this listener does not serve, a version out of range or a body that does not parse
+ * What Apache Kafka 4.3.1 does with a request that it cannot serve, and so do we: an unknown API,
+ * an API that this listener does not serve, a version out of range or a body that does not parse
  * closes the connection; only ApiVersions in an unknown version is answered, with
  * UNSUPPORTED_VERSION in version 0, so that the client can come down.
  */
 #define LOG_ROOM "broker"
+#include "broker/node_int.h"
+#include "broker/request_int.h"
+
 #include "base/log.h"
 #include "base/mem.h"
 #include "broker/conn.h"
-#include "broker/node_int.h"
-#include "broker/request_int.h"
 #include "wire/api.h"
 #include "wire/schema.h"
 
 /* Frames up to this size are copied, so that they do not keep a shard's scratch buffer. */
 #define FRAME_COPY_BYTES ((size_t)16 << 10)
 
-/* What decoding may take: structs are larger than their encoding, 32 times and a bit at the most for
- * messages that mean something. */
+/* What decoding may take: structs are larger than their encoding, 32 times and a bit at the most
+ * for messages that mean something. */
 #define DECODE_FACTOR 32
 #define DECODE_SPARE_BYTES ((size_t)64 << 10)
 
@@ -37,7 +38,7 @@ static const char *dispatch_find(const struct broker_conn *conn, int16_t key, in
     if ((api->flags & needs) == 0)
         return "it sent a request that this listener does not serve";
     bool known = version >= api->version_min && version <= api->version_max;
-    if (!known && key != WIRE_API_VERSIONS)
+    if (!known && key != WIRE_API_API_VERSIONS)
         return "it sent a request in a version that is not served";
     *out = api;
     return NULL;

@@ -10,11 +10,13 @@
 #define LOG_ROOM "broker"
 #include "broker/request.h"
 
+#include "broker/request_int.h"
+
 #include "base/log.h"
 #include "base/mem.h"
 #include "broker/conn.h"
-#include "broker/request_int.h"
 #include "wire/api.h"
+#include "wire/schema.h"
 
 /* What a pooled request may keep: a warm connection allocates nothing, an idle one holds little. */
 #define REQUEST_POOL_MAX 256
@@ -147,6 +149,15 @@ void broker_request_abort(struct broker_request *request, const char *why)
         request->why = why;
     }
     request_done(request);
+}
+
+void *broker_request_new_array(struct broker_request *request, const struct wire_schema *schema,
+                               size_t count)
+{
+    char *items = arena_must_alloc_array(&request->arena, count, schema->size);
+    for (size_t i = 0; i < count; i++)
+        wire_default(schema, items + i * schema->size);
+    return items;
 }
 
 void broker_request_hold(struct broker_request *request, struct rcbuf *take_buf)

@@ -18,6 +18,7 @@
 #include "base/rcbuf.h"
 #include "broker/api.h"
 #include "broker/shard.h"
+#include "wire/errors.h"
 #include "wire/wire.h"
 
 enum broker_request_state {
@@ -29,8 +30,8 @@ enum broker_request_state {
 struct broker_conn;
 
 struct broker_request {
-    struct list node;          /* in conn->requests by arrival, or in the shard's pool */
-    struct broker_conn *conn;  /* NULL once the connection is gone */
+    struct list node;         /* in conn->requests by arrival, or in the shard's pool */
+    struct broker_conn *conn; /* NULL once the connection is gone */
     struct broker_shard *shard;
     const struct broker_api *api;
     enum broker_request_state state;
@@ -40,8 +41,8 @@ struct broker_request {
     uint64_t received_ns;
 
     /* The frame without its length: in `frame` (a counted buffer of this shard, which the request
-     * holds until it is written), or copied to the arena when it was small (`frame` is NULL). Record
-     * batches in it may be stamped in place. */
+     * holds until it is written), or copied to the arena when it was small (`frame` is NULL).
+     * Record batches in it may be stamped in place. */
     struct rcbuf *frame;
     uint8_t *data;
     size_t data_size;
@@ -89,9 +90,16 @@ void broker_request_abort(struct broker_request *request, const char *why);
  * until the reply is written. */
 void broker_request_hold(struct broker_request *request, struct rcbuf *take_buf);
 
-/* A zeroed struct in the request's arena; its lifetime ends with the reply's encoding at the
- * earliest. */
-#define BROKER_REQUEST_NEW(request, type) \
-    ((type *)arena_must_alloc(&(request)->arena, sizeof(type)))
+/*
+ * Structs of a reply, at their defaults, in the request's arena, for as long as the request:
+ *     struct wire_metadata_response *reply = BROKER_REPLY(request, metadata_response);
+ *     reply->brokers.items = BROKER_REPLY_ARRAY(request, metadata_response_..., count);
+ */
+#define BROKER_REPLY(request, name) \
+    ((struct wire_##name *)broker_request_new_array(request, &wire_##name##_schema, 1))
+#define BROKER_REPLY_ARRAY(request, name, count) \
+    ((struct wire_##name *)broker_request_new_array(request, &wire_##name##_schema, count))
+void *broker_request_new_array(struct broker_request *request, const struct wire_schema *schema,
+                               size_t count);
 
 #endif

@@ -1,12 +1,14 @@
 #define LOG_ROOM "broker"
 #include "broker/shard.h"
 
-#include "base/log.h"
-#include "base/mem.h"
-#include "broker/conn.h"
+#include "broker/api/auto_create_int.h"
 #include "broker/node_int.h"
 #include "broker/request_int.h"
 #include "broker/shard_int.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "broker/conn.h"
 
 #define SCRATCH_BYTES ((size_t)64 << 10)
 /* Free buffers that a shard keeps: a handful of large produce frames and fetch replies. */
@@ -77,12 +79,14 @@ void broker_shard_init(struct broker_shard *shard, struct broker_node *node, str
 {
     *shard = (struct broker_shard){.node = node, .env = env, .index = env->shard};
     shard->limits = *limits;
+    shard->conf = node->conf;
     shard->rcbufs = rcbuf_pool_new(POOL_IDLE_BYTES);
     list_init(&shard->conns);
     list_init(&shard->dirty);
     list_init(&shard->orphans);
     list_init(&shard->requests);
     list_init(&shard->starved);
+    list_init(&shard->creations);
     env_timer_init(&shard->flush, shard_flush);
     env_timer_init(&shard->tick, shard_tick);
 }
@@ -96,7 +100,7 @@ void broker_shard_drain(struct broker_shard *shard)
 {
     shard->stopping = true;
     env_timer_cancel(shard->env, &shard->tick);
-    LIST_FOR_EACH_SAFE(node, after, &shard->conns) {
+    LIST_FOR_EACH_SAFE (node, after, &shard->conns) {
         struct broker_conn *conn = LIST_ENTRY(node, struct broker_conn, node);
         conn->ending = true;
         broker_conn_wake(conn);
@@ -124,9 +128,11 @@ void broker_shard_deinit(struct broker_shard *shard)
         broker_conn_free(conn);
     }
     shard_drop_requests(&shard->orphans);
+    broker_auto_create_drop(shard);
     broker_request_pool_deinit(shard);
     if (shard->scratch != NULL)
         rcbuf_unref(shard->scratch);
     ASSERT(shard->queued_bytes == 0);
+    meta_image_unref(shard->image);
     rcbuf_pool_free(shard->rcbufs);
 }

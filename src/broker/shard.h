@@ -13,7 +13,10 @@
 
 struct broker_node;
 struct broker_shard;
+struct conf;
 struct meta_image;
+struct plog_config;
+struct replica_set;
 
 /* Plain numbers of one shard, since start. */
 struct broker_counters {
@@ -42,6 +45,15 @@ struct broker_shard {
     /* The newest image that this shard was given; one counted reference. NULL before the first. */
     struct meta_image *image;
 
+    /* The node's settings and over them what the metadata say (settings.c). */
+    const struct conf *conf;
+    struct conf *dynamic_conf;        /* NULL: conf is the node's */
+    struct plog_config *topic_config; /* of topics without settings of their own; NULL: not made */
+    int32_t topic_min_isr;
+
+    /* Its partitions; NULL on a node that is no broker. */
+    struct replica_set *replicas;
+
     /* Buffers for frames and for records on their way to a client. */
     struct rcbuf_pool *rcbufs;
 
@@ -53,11 +65,13 @@ struct broker_shard {
     struct list orphans;    /* running requests whose connection is gone */
     struct list requests;   /* pool of struct broker_request */
     size_t request_pool_count;
-    struct rcbuf *scratch;  /* what connections between two frames read into */
+    struct rcbuf *scratch; /* what connections between two frames read into */
 
     /* Bytes of frames that are being received or worked on; see conn.c on back-pressure. */
     size_t queued_bytes;
     struct list starved; /* connections that wait for queued_bytes to fall */
+
+    struct list creations; /* of topics that clients asked about (api/auto_create.c) */
 
     struct broker_limits limits;
     struct broker_counters counters;

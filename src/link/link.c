@@ -9,8 +9,8 @@
  *
  * 1. Requests are in in_flight in the order in which they were written, and a node answers in that
  *    order: a response whose correlation id is not that of the first one breaks the connection.
- * 2. A request that takes longer than it may breaks the connection too, since the response may still
- *    come and would have to be told from the others' for ever.
+ * 2. A request that takes longer than it may breaks the connection too, since the response may
+ * still come and would have to be told from the others' for ever.
  * 3. Nothing a node sends makes us allocate more than response_bytes_max and a bounded factor of it
  *    for decoding; what is allocated for a frame grows with what has come of it.
  * 4. Callbacks may call anything, link_free too: after each one link->freed is looked at.
@@ -28,6 +28,9 @@
 #include "wire/schema.h"
 
 #include <string.h>
+
+/* API keys that are remembered; the highest of Apache Kafka 4.4 is 94. */
+#define LINK_KEYS_MAX 128
 
 #define LINK_INPUT_BYTES ((size_t)16 << 10)
 #define LINK_FRAME_FIRST_BYTES ((size_t)1 << 20)
@@ -76,7 +79,7 @@ struct link {
     size_t frame_room;
     struct arena arena; /* of the response in hand */
 
-    struct link_versions versions[WIRE_API_COUNT];
+    struct link_versions versions[LINK_KEYS_MAX];
 };
 
 static void link_on_event(struct env *env, struct env_stream *stream, void *context,
@@ -96,7 +99,7 @@ static uint32_t option_or(uint32_t value, uint32_t otherwise)
 
 static void versions_forget(struct link *link)
 {
-    for (size_t i = 0; i < WIRE_API_COUNT; i++)
+    for (size_t i = 0; i < LINK_KEYS_MAX; i++)
         link->versions[i] = (struct link_versions){.min = 1, .max = 0};
 }
 
@@ -258,8 +261,7 @@ static bool link_fail(struct link *link, enum err err)
     uint32_t draw;
     env_random(link->env, &draw, sizeof draw);
     uint64_t pause_us = pause_ms * (800 + draw % 401);
-    env_timer_set(link->env, &link->timer,
-                  env_now_ns(link->env) + pause_us * UINT64_C(1000));
+    env_timer_set(link->env, &link->timer, env_now_ns(link->env) + pause_us * UINT64_C(1000));
     callback_begin(link);
     link_drop_requests(link, err);
     if (!callback_end(link))
@@ -362,7 +364,7 @@ static void link_on_flush(struct env *env, struct env_timer *timer)
 static void link_arm(struct link *link)
 {
     uint64_t deadline_ns = UINT64_MAX;
-    LIST_FOR_EACH(node, &link->in_flight) {
+    LIST_FOR_EACH (node, &link->in_flight) {
         struct link_request *request = LIST_ENTRY(node, struct link_request, node);
         if (request->deadline_ns < deadline_ns)
             deadline_ns = request->deadline_ns;
@@ -408,7 +410,7 @@ enum err link_node_versions(const struct link *link, int16_t key, int16_t *out_m
 {
     if (link->state != LINK_STATE_READY)
         return ERR_AGAIN;
-    if (key < 0 || key >= WIRE_API_COUNT || link->versions[key].min > link->versions[key].max)
+    if (key < 0 || key >= LINK_KEYS_MAX || link->versions[key].min > link->versions[key].max)
         return ERR_VERSION;
     *out_min = link->versions[key].min;
     *out_max = link->versions[key].max;
@@ -461,7 +463,7 @@ static bool versions_learn(struct link *link, const struct wire_api_versions_res
     versions_forget(link);
     for (int32_t i = 0; i < message->api_keys.count; i++) {
         const struct wire_api_versions_response_api_version *api = &message->api_keys.items[i];
-        if (api->api_key < 0 || api->api_key >= WIRE_API_COUNT)
+        if (api->api_key < 0 || api->api_key >= LINK_KEYS_MAX)
             continue; /* newer than we are */
         link->versions[api->api_key] =
             (struct link_versions){.min = api->min_version, .max = api->max_version};
@@ -478,18 +480,19 @@ static bool versions_response(struct link *link, const uint8_t *data, size_t siz
     int16_t code = (int16_t)load_be16(data);
     struct wire_api_versions_response message;
     enum err err = wire_decode(&wire_api_versions_response_schema,
-                               code == WIRE_UNSUPPORTED_VERSION ? 0 : version, &link->arena, data,
-                               size, &message, NULL);
+                               code == WIRE_ERROR_UNSUPPORTED_VERSION ? 0 : version, &link->arena,
+                               data, size, &message, NULL);
     if (err != ERR_OK)
         return link_fail(link, err == ERR_LIMIT ? ERR_LIMIT : ERR_CORRUPT);
-    if (code == WIRE_NONE)
+    if (code == WIRE_ERROR_NONE)
         return versions_learn(link, &message);
-    if (code != WIRE_UNSUPPORTED_VERSION || version == 0)
+    if (code != WIRE_ERROR_UNSUPPORTED_VERSION || version == 0)
         return link_fail(link, ERR_VERSION);
     int16_t lower = 0;
     for (int32_t i = 0; i < message.api_keys.count; i++) {
         const struct wire_api_versions_response_api_version *api = &message.api_keys.items[i];
-        if (api->api_key == WIRE_API_VERSIONS && api->max_version < version && api->max_version > 0)
+        if (api->api_key == WIRE_API_API_VERSIONS && api->max_version < version &&
+            api->max_version > 0)
             lower = api->max_version;
     }
     link_negotiate(link, lower);
@@ -498,14 +501,14 @@ static bool versions_response(struct link *link, const uint8_t *data, size_t siz
 
 static void link_negotiate(struct link *link, int16_t version)
 {
-    const struct wire_api *api = wire_api_find(WIRE_API_VERSIONS);
+    const struct wire_api *api = wire_api_find(WIRE_API_API_VERSIONS);
     struct wire_api_versions_request message;
     wire_default(&wire_api_versions_request_schema, &message);
     if (version >= 3) {
         message.client_software_name = wire_string_from(link->software_name);
         message.client_software_version = wire_string_from(link->software_version);
     }
-    link->versions_request.key = WIRE_API_VERSIONS;
+    link->versions_request.key = WIRE_API_API_VERSIONS;
     link->versions_request.version = version;
     enum err err = link_submit(link, &link->versions_request, api, &message, 0);
     if (err != ERR_OK)
@@ -518,13 +521,11 @@ static bool link_response_in(struct link *link, struct rcbuf *frame, size_t size
 {
     if (list_empty(&link->in_flight))
         return link_fail(link, ERR_CORRUPT);
-    struct link_request *request =
-        LIST_ENTRY(link->in_flight.next, struct link_request, node);
+    struct link_request *request = LIST_ENTRY(link->in_flight.next, struct link_request, node);
     const struct wire_api *api = wire_api_find(request->key);
     struct arena *arena = &link->arena;
     arena_reset(arena);
-    arena->limit_bytes =
-        arena->used_bytes + LINK_DECODE_SPARE_BYTES + LINK_DECODE_FACTOR * size;
+    arena->limit_bytes = arena->used_bytes + LINK_DECODE_SPARE_BYTES + LINK_DECODE_FACTOR * size;
     int32_t correlation_id = 0;
     size_t offset = 0;
     enum err err = wire_response_header_decode(api, request->version, frame->data, size,
@@ -597,7 +598,7 @@ static bool link_take(struct link *link, const uint8_t *data, size_t size)
                 return false;
             }
             size_t room = link->frame_size < LINK_FRAME_FIRST_BYTES ? link->frame_size
-                                                                     : LINK_FRAME_FIRST_BYTES;
+                                                                    : LINK_FRAME_FIRST_BYTES;
             if (!frame_grow(link, room > size ? room : size)) {
                 link_fail(link, ERR_NOMEM);
                 return false;
@@ -661,7 +662,7 @@ static void link_on_event(struct env *env, struct env_stream *stream, void *cont
             link_want(link, ENV_READABLE);
             if (link_enter(link, LINK_STATE_NEGOTIATING, ERR_OK) &&
                 link->state == LINK_STATE_NEGOTIATING)
-                link_negotiate(link, wire_api_find(WIRE_API_VERSIONS)->version_max);
+                link_negotiate(link, wire_api_find(WIRE_API_API_VERSIONS)->version_max);
         } else if (err != ERR_AGAIN) {
             link_fail(link, err);
         }
@@ -691,7 +692,7 @@ static void link_on_timer(struct env *env, struct env_timer *timer)
         return;
     }
     uint64_t now_ns = env_now_ns(env);
-    LIST_FOR_EACH(node, &link->in_flight) {
+    LIST_FOR_EACH (node, &link->in_flight) {
         struct link_request *request = LIST_ENTRY(node, struct link_request, node);
         if (request->deadline_ns <= now_ns) {
             link_fail(link, ERR_TIMEOUT);

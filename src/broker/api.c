@@ -1,0 +1,39 @@
+#include "broker/api.h"
+
+#include "base/assert.h"
+#include "broker/api/handlers_int.h"
+#include "wire/api_keys.h"
+
+#include <stdbool.h>
+
+#define BOTH (BROKER_API_BROKER | BROKER_API_CONTROLLER)
+
+/* clang-format off */
+const struct broker_api broker_apis[] = {
+    /* key                                versions  advertised from  flags              handler */
+    {WIRE_API_METADATA,                   0, 13,    0,               BROKER_API_BROKER, broker_api_metadata},
+    {WIRE_API_FIND_COORDINATOR,           0, 6,     0,               BROKER_API_BROKER, broker_api_find_coordinator},
+    {WIRE_API_API_VERSIONS,               0, 4,     0,               BOTH,              broker_api_api_versions},
+    {WIRE_API_CREATE_TOPICS,              2, 7,     2,               BOTH,              broker_api_create_topics},
+    {WIRE_API_DELETE_TOPICS,              1, 6,     1,               BOTH,              broker_api_delete_topics},
+    {WIRE_API_INIT_PRODUCER_ID,           0, 5,     0,               BROKER_API_BROKER, broker_api_init_producer_id},
+    {WIRE_API_DESCRIBE_CONFIGS,           1, 4,     1,               BOTH,              broker_api_describe_configs},
+    {WIRE_API_DESCRIBE_CLUSTER,           0, 2,     0,               BOTH,              broker_api_describe_cluster},
+    {WIRE_API_DESCRIBE_TOPIC_PARTITIONS,  0, 0,     0,               BROKER_API_BROKER, broker_api_describe_topic_partitions},
+};
+/* clang-format on */
+const size_t broker_api_count = ARRAY_COUNT(broker_apis);
+
+const struct broker_api *broker_api_find(int16_t key)
+{
+    size_t low = 0;
+    size_t high = broker_api_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (broker_apis[middle].key < key)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < broker_api_count && broker_apis[low].key == key ? &broker_apis[low] : NULL;
+}
