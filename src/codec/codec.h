@@ -68,6 +68,7 @@ struct codec_stream {
     struct codec_context *context;
     struct codec_decoder *decoder; /* NULL for CODEC_NONE */
     enum codec codec;
+    bool ended;
     enum err err; /* what a read returned; it returns it again */
     const uint8_t *next;
     size_t left;

@@ -259,6 +259,7 @@ void batch_records_deinit(struct batch_records *records);
 enum batch_problem {
     BATCH_OK = 0,
     BATCH_TRUNCATED, /* the bytes end before the batch does */
+    BATCH_TRAILING,  /* more follows: a producer sends one batch for a partition */
     BATCH_UNKNOWN_MAGIC,
     BATCH_OLD_MAGIC, /* 0 or 1 */
     BATCH_BAD_SIZE,
@@ -286,8 +287,9 @@ int16_t batch_problem_error(enum batch_problem problem);
 /* A sentence for the response's error message. */
 const char *batch_problem_text(enum batch_problem problem);
 
-/* The first batch in a producer's bytes, its checksum, and what Kafka asks of a client's header.
- * `out` is good after BATCH_OK. */
+/* The one batch in a producer's bytes: its size, checksum, and what Kafka asks of a client's
+ * header. `out` is good after BATCH_OK. Zstd in a request below version 7 is the request's affair.
+ */
 enum batch_problem batch_check_client(const void *data, size_t size,
                                       struct batch_view *out) MUST_USE;
 
