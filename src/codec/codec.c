@@ -68,7 +68,7 @@ bool codec_level_valid(enum codec codec, int level)
 {
     ASSERT(is_codec(codec));
     const struct codec_format *format = formats[codec];
-    if (format == NULL || level == format->level_default)
+    if (format == NULL || format->level_min == NULL || level == format->level_default)
         return true;
     return level >= format->level_min() && level <= format->level_max();
 }

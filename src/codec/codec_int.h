@@ -11,7 +11,7 @@ struct codec_decoder {
 struct codec_format {
     const char *name;
     int level_default;
-    int (*level_min)(void);
+    int (*level_min)(void); /* NULL: it has no levels and takes any */
     int (*level_max)(void);
 
     /* NULL: no memory. */

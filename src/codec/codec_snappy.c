@@ -33,11 +33,6 @@ struct snappy_decoder {
     size_t block_read;
 };
 
-static int level_any(void)
-{
-    return 0;
-}
-
 static struct snappy_decoder *decoder_of(struct codec_decoder *base)
 {
     return CONTAINER_OF(base, struct snappy_decoder, base);
@@ -194,8 +189,6 @@ static enum err compress_all(void **state, int level, const uint8_t *data, size_
 const struct codec_format codec_snappy = {
     .name = "snappy",
     .level_default = 0,
-    .level_min = level_any,
-    .level_max = level_any,
     .decoder_new = decoder_new,
     .decoder_free = decoder_free,
     .decoder_begin = decoder_begin,
