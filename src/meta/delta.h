@@ -31,6 +31,12 @@ void meta_delta_reset(struct meta_delta *delta, struct meta_image *base);
 #define META_ERROR_BYTES 256
 
 /*
+ * A batch begins: its first record is at this offset and has this leader epoch and timestamp.
+ * Offsets go up by one with each record applied.
+ */
+void meta_delta_seek(struct meta_delta *delta, int64_t first_offset, int32_t epoch,
+                     int64_t timestamp_ms);
+/*
  * One record more. ERR_VERSION: a type, or a metadata.version, that this release does not know.
  * ERR_CORRUPT: a record that cannot follow on what is there (a change of a partition or broker that
  * does not exist, say). ERR_NOMEM. All of them mean that the log cannot be understood; `error` says
@@ -39,16 +45,11 @@ void meta_delta_reset(struct meta_delta *delta, struct meta_image *base);
 enum err meta_delta_apply(struct meta_delta *delta, const struct meta_record *record,
                           char error[META_ERROR_BYTES]) MUST_USE;
 
-/*
- * The image after all records so far, which carries these numbers (of the last record applied, its
- * batch's leader epoch and timestamp). One reference, the caller's. The delta goes on from it.
- */
-struct meta_image *meta_delta_image(struct meta_delta *delta, int64_t offset, int32_t epoch,
-                                    int64_t timestamp_ms);
-/* As meta_delta_image, but as it was before the transaction that is open, if one is: then with the
- * numbers it had. */
-struct meta_image *meta_delta_visible(struct meta_delta *delta, int64_t offset, int32_t epoch,
-                                      int64_t timestamp_ms);
+/* The image after all records so far, with the offset of the last one. The caller's reference; the
+ * delta goes on from it. */
+struct meta_image *meta_delta_image(struct meta_delta *delta);
+/* As meta_delta_image; within a transaction, the image before its first record. */
+struct meta_image *meta_delta_visible(struct meta_delta *delta);
 bool meta_delta_in_transaction(const struct meta_delta *delta);
 
 #endif

@@ -30,7 +30,7 @@ struct meta_topic {
     struct pmap_value value;
     struct uuid id;
     struct wire_string name;
-    int32_t partition_count; /* partitions 0 .. count-1 exist */
+    int32_t partition_count; /* 0 .. count-1 exist, in any log that a controller wrote */
     const struct wire_tagged *tags;
 };
 
@@ -216,7 +216,7 @@ struct meta_image {
     struct pmap acls;            /* id -> meta_acl */
     struct pmap scram;           /* mechanism, name -> meta_scram */
     struct pmap tokens;          /* token id -> meta_token */
-    int64_t next_producer_id;    /* the first that no block was given out with; 0: none was */
+    int64_t next_producer_id;    /* the first that is in no block; -1: no block was given out */
     bool has_zk_migration_state; /* ZkMigrationStateRecord: kept, means nothing any more */
     int8_t zk_migration_state;
 
@@ -255,6 +255,7 @@ const struct meta_scram *meta_image_scram(const struct meta_image *image, int8_t
                                           const char *name, size_t name_size);
 const struct meta_token *meta_image_token(const struct meta_image *image, const char *token_id,
                                           size_t token_id_size);
+const struct meta_acl *meta_image_acl(const struct meta_image *image, const struct uuid *id);
 
 /* The endpoint of that listener, NULL when the broker has none such. */
 const struct meta_endpoint *meta_broker_endpoint(const struct meta_broker *broker,
@@ -271,11 +272,11 @@ struct uuid meta_partition_directory(const struct meta_partition *partition, int
  */
 struct meta_iter {
     struct pmap_iter iter;
-    uint8_t prefix[16];
-    size_t prefix_size;
-    struct pmap_value *first; /* for a prefix too long for the array */
+    bool of_one; /* only those of topic_id, or of the resource */
+    struct uuid topic_id;
+    int8_t resource_type;
+    struct wire_string resource; /* the caller's text */
 };
-
 /* By name, from the first name >= from (NULL: all). */
 void meta_iter_topics(struct meta_iter *iter, const struct meta_image *image, const char *from,
                       size_t from_size);
@@ -292,10 +293,10 @@ const struct meta_controller *meta_iter_controller_next(struct meta_iter *iter);
 /* By name. */
 void meta_iter_features(struct meta_iter *iter, const struct meta_image *image);
 const struct meta_feature *meta_iter_feature_next(struct meta_iter *iter);
-/* What is set for one resource, by name of the setting. */
+/* What is set for one resource, by name of the setting. The name is borrowed until the end. */
 void meta_iter_configs(struct meta_iter *iter, const struct meta_image *image,
                        enum meta_resource type, const char *resource, size_t resource_size);
-/* What is set for all resources of all types, in order of type, resource, setting. */
+/* What is set for all resources of all types, each resource in one go. */
 void meta_iter_all_configs(struct meta_iter *iter, const struct meta_image *image);
 const struct meta_config *meta_iter_config_next(struct meta_iter *iter);
 void meta_iter_quotas(struct meta_iter *iter, const struct meta_image *image);
@@ -339,7 +340,9 @@ struct meta_diff {
 void meta_image_diff(const struct meta_image *before, const struct meta_image *after,
                      const struct meta_diff *visitor);
 
-/* Content and offsets are equal, whatever was shared. For tests and checkers. */
+/* For tests and checkers: everything is equal, whatever was shared; or all but offset, epoch and
+ * timestamp. */
 bool meta_image_equal(const struct meta_image *a, const struct meta_image *b);
+bool meta_image_content_equal(const struct meta_image *a, const struct meta_image *b);
 
 #endif
