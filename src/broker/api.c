@@ -11,6 +11,9 @@
 /* clang-format off */
 const struct broker_api broker_apis[] = {
     /* key                                versions  advertised from  flags              handler */
+    {WIRE_API_PRODUCE,                    3, 13,    0,               BROKER_API_BROKER | BROKER_API_OVERLAPS, broker_api_produce},
+    {WIRE_API_FETCH,                      4, 18,    4,               BROKER_API_BROKER, broker_api_fetch},
+    {WIRE_API_LIST_OFFSETS,               1, 11,    1,               BROKER_API_BROKER, broker_api_list_offsets},
     {WIRE_API_METADATA,                   0, 13,    0,               BROKER_API_BROKER, broker_api_metadata},
     {WIRE_API_FIND_COORDINATOR,           0, 6,     0,               BROKER_API_BROKER, broker_api_find_coordinator},
     {WIRE_API_API_VERSIONS,               0, 4,     0,               BOTH,              broker_api_api_versions},

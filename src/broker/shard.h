@@ -13,6 +13,7 @@
 
 struct broker_node;
 struct broker_shard;
+struct fetch_sessions;
 struct conf;
 struct meta_image;
 struct plog_config;
@@ -52,6 +53,7 @@ struct broker_shard {
     int32_t topic_min_isr;
 
     /* Its partitions; NULL on a node that is no broker. */
+    struct fetch_sessions *fetch_sessions; /* KIP-227 */
     struct replica_set *replicas;
 
     /* Buffers for frames and for records on their way to a client. */

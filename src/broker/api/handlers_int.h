@@ -12,5 +12,8 @@ void broker_api_describe_topic_partitions(struct broker_request *request);
 void broker_api_find_coordinator(struct broker_request *request);
 void broker_api_init_producer_id(struct broker_request *request);
 void broker_api_metadata(struct broker_request *request);
+void broker_api_list_offsets(struct broker_request *request);
+void broker_api_fetch(struct broker_request *request);
+void broker_api_produce(struct broker_request *request);
 
 #endif
