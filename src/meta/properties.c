@@ -148,7 +148,7 @@ static enum err take_pair(struct meta_properties *out, const char *key, const ch
         if (strlen(value) >= sizeof out->cluster_id)
             return invalid(error, "cluster.id is longer than %zu characters",
                            sizeof out->cluster_id - 1);
-        snprintf(out->cluster_id, sizeof out->cluster_id, "%s", value);
+        memcpy(out->cluster_id, value, strlen(value) + 1);
     } else if (strcmp(key, "node.id") == 0 || strcmp(key, "broker.id") == 0) {
         if (!parse_int32(value, &number))
             return invalid(error, "%s is not a number: '%.60s'", key, value);
