@@ -92,8 +92,7 @@ static void fill_features(struct broker_request *request, struct wire_api_versio
     while ((feature = meta_iter_feature_next(&iter)) != NULL) {
         if (feature->level <= 0)
             continue;
-        /* The image may be replaced before the reply is encoded only in a later turn: borrowed. */
-        finalized[finalized_count].name = wire_string_of(feature->name.data, feature->name.size);
+        finalized[finalized_count].name = feature->name;
         finalized[finalized_count].min_version_level = feature->level;
         finalized[finalized_count].max_version_level = feature->level;
         finalized_count++;

@@ -66,9 +66,9 @@ static void answer_brokers(struct broker_request *request,
         struct wire_describe_cluster_response_describe_cluster_broker *out =
             &reply->brokers.items[reply->brokers.count++];
         out->broker_id = broker->id;
-        out->host = view_text(endpoint->host);
+        out->host = endpoint->host;
         out->port = endpoint->port;
-        out->rack = view_text(broker->rack);
+        out->rack = broker->rack;
         out->is_fenced = broker->fenced;
         if (!broker->fenced && (reply->controller_id < 0 || broker->id == request->shard->node->id))
             reply->controller_id = broker->id;
@@ -95,7 +95,7 @@ static const struct meta_endpoint *controller_endpoint(const struct meta_control
                                                        const char *listener)
 {
     for (size_t i = 0; i < controller->endpoint_count; i++) {
-        if (strcmp(controller->endpoints[i].name.data, listener) == 0)
+        if (wire_string_is(controller->endpoints[i].name, listener))
             return &controller->endpoints[i];
     }
     return NULL;
@@ -127,7 +127,7 @@ static void controllers_done(struct broker_shard *shard, struct broker_call *cal
         struct wire_describe_cluster_response_describe_cluster_broker *out =
             &reply->brokers.items[reply->brokers.count++];
         out->broker_id = controller->id;
-        out->host = view_text(endpoint->host);
+        out->host = endpoint->host;
         out->port = endpoint->port;
     }
     broker_request_complete(request, reply);

@@ -13,6 +13,8 @@
 #include "broker/conn.h"
 #include "wire/messages.h"
 
+#include <stdlib.h>
+
 struct metadata_work {
     struct broker_request *request;
     const struct wire_metadata_request *message;
@@ -39,7 +41,7 @@ static void fill_topic(struct metadata_work *work, const struct meta_topic *topi
 {
     struct broker_request *request = work->request;
     struct wire_metadata_response_metadata_response_topic *out = topic_new(work);
-    out->name = view_text(topic->name);
+    out->name = topic->name;
     out->topic_id = topic->id;
     out->is_internal = view_topic_is_internal(topic->name.data, topic->name.size);
     if (work->message->include_topic_authorized_operations)
@@ -182,9 +184,9 @@ static void fill_brokers(struct metadata_work *work)
         struct wire_metadata_response_metadata_response_broker *out =
             &reply->brokers.items[reply->brokers.count++];
         out->node_id = broker->id;
-        out->host = view_text(endpoint->host);
+        out->host = endpoint->host;
         out->port = endpoint->port;
-        out->rack = view_text(broker->rack);
+        out->rack = broker->rack;
         /* Clients send controller requests to any broker since KRaft; a living one will do. */
         if (reply->controller_id < 0 || broker->id == work->request->shard->node->id)
             reply->controller_id = broker->id;

@@ -11,12 +11,6 @@ const struct meta_endpoint *view_endpoint(const struct meta_image *image, int32_
     return meta_broker_endpoint(broker, listener);
 }
 
-struct wire_int32s view_ids(struct meta_ids ids)
-{
-    return (struct wire_int32s){.items = (int32_t *)(uintptr_t)ids.items,
-                                .count = (int32_t)ids.count};
-}
-
 static bool directory_is_online(const struct meta_broker *broker, struct uuid directory)
 {
     struct uuid lost = META_DIR_LOST;
@@ -62,16 +56,17 @@ static bool keep_offline(const struct meta_image *image, const struct meta_parti
 
 /* The ids that are to be kept: usually all or none, and then nothing is allocated. */
 static struct wire_int32s view_filter(struct arena *arena, const struct meta_image *image,
-                                      const struct meta_partition *partition, struct meta_ids ids,
+                                      const struct meta_partition *partition, struct wire_int32s ids,
                                       const char *listener, view_keep_fn *keep)
 {
-    size_t kept = 0;
-    for (size_t i = 0; i < ids.count; i++)
+    int32_t kept = 0;
+    for (int32_t i = 0; i < ids.count; i++)
         kept += keep(image, partition, ids.items[i], listener);
     if (kept == ids.count || kept == 0)
-        return view_ids((struct meta_ids){.items = ids.items, .count = kept});
-    struct wire_int32s out = {.items = arena_must_alloc_array(arena, kept, sizeof(int32_t))};
-    for (size_t i = 0; i < ids.count; i++) {
+        return (struct wire_int32s){.items = ids.items, .count = kept};
+    struct wire_int32s out = {
+        .items = arena_must_alloc_array(arena, (size_t)kept, sizeof(int32_t))};
+    for (int32_t i = 0; i < ids.count; i++) {
         if (keep(image, partition, ids.items[i], listener))
             out.items[out.count++] = ids.items[i];
     }
@@ -85,8 +80,8 @@ void view_partition(struct arena *arena, const struct meta_image *image,
     *out = (struct view_partition){
         .leader_id = partition->leader,
         .leader_epoch = partition->leader_epoch,
-        .replicas = view_ids(partition->replicas),
-        .isr = view_ids(partition->isr),
+        .replicas = partition->replicas,
+        .isr = partition->isr,
         .offline =
             view_filter(arena, image, partition, partition->replicas, listener, keep_offline),
     };
@@ -95,8 +90,8 @@ void view_partition(struct arena *arena, const struct meta_image *image,
         out->replicas =
             view_filter(arena, image, partition, partition->replicas, listener, keep_alive);
         out->isr = view_filter(arena, image, partition, partition->isr, listener, keep_alive);
-        short_of_replicas = (size_t)out->replicas.count < partition->replicas.count ||
-                            (size_t)out->isr.count < partition->isr.count;
+        short_of_replicas = out->replicas.count < partition->replicas.count ||
+                            out->isr.count < partition->isr.count;
     }
     if (view_endpoint(image, partition->leader, listener) == NULL) {
         bool known = meta_image_broker(image, partition->leader) != NULL;

@@ -40,10 +40,4 @@ bool view_topic_name_is_valid(struct wire_string name);
 /* Kept by the brokers themselves: __consumer_offsets and such. */
 bool view_topic_is_internal(const char *name, size_t size);
 
-struct wire_int32s view_ids(struct meta_ids ids);
-static inline struct wire_string view_text(struct meta_text text)
-{
-    return wire_string_of(text.data, text.size);
-}
-
 #endif
