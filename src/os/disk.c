@@ -23,6 +23,11 @@ static enum err disk_err(const char *what, const char *path, int fd)
 {
     int code = errno;
     enum err err = os_err(code);
+    struct stat about;
+    /* The path leads through something that is no folder, or to something that would have to be
+     * one. */
+    if (code == ENOTDIR && stat(path, &about) == 0)
+        err = ERR_IO;
     if (err == ERR_IO || err == ERR_NOSPACE || err == ERR_DENIED)
         os_disk_complain(what, path, fd, code);
     return err;

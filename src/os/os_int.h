@@ -217,6 +217,12 @@ void os_signals_ignore(void);
 /* On this thread; *before is its mask so far. */
 void os_signals_block(sigset_t *before);
 
+/* ---- The machine (system.c) */
+
+/* By the CPU quota of a process's groups, as `groups_path` (/proc/self/cgroup) lists them, in the
+ * hierarchy mounted at `root`; UINT32_MAX: there is none. */
+uint32_t os_cores_by_quota(const char *groups_path, const char *root);
+
 /* ---- The node (os.c) */
 
 struct os {

@@ -114,13 +114,15 @@ static bool list_has(const char *list, size_t list_size, const char *word)
 }
 
 /* /proc/self/cgroup has lines "hierarchy:controllers:group"; in v2 "0::group". */
-static uint32_t cores_by_quota(void)
+uint32_t os_cores_by_quota(const char *groups_path, const char *root)
 {
-    FILE *file = fopen("/proc/self/cgroup", "re");
+    FILE *file = fopen(groups_path, "re");
     if (file == NULL)
         return UINT32_MAX;
     uint32_t least = UINT32_MAX;
     char line[PATH_BYTES];
+    char cpu_root[PATH_BYTES];
+    snprintf(cpu_root, sizeof cpu_root, "%s/cpu", root); /* where v1 mounts this controller */
     while (fgets(line, sizeof line, file) != NULL) {
         line[strcspn(line, "\n")] = 0;
         char *controllers = strchr(line, ':');
@@ -132,9 +134,9 @@ static uint32_t cores_by_quota(void)
         group++;
         uint32_t cores = UINT32_MAX;
         if (controllers_size == 0)
-            cores = quota_upwards("/sys/fs/cgroup", group, quota_v2);
+            cores = quota_upwards(root, group, quota_v2);
         else if (list_has(controllers, controllers_size, "cpu"))
-            cores = quota_upwards("/sys/fs/cgroup/cpu", group, quota_v1);
+            cores = quota_upwards(cpu_root, group, quota_v1);
         least = cores < least ? cores : least;
     }
     fclose(file);
@@ -144,7 +146,7 @@ static uint32_t cores_by_quota(void)
 uint32_t os_cores(void)
 {
     uint32_t cores = cores_by_affinity();
-    uint32_t quota = cores_by_quota();
+    uint32_t quota = os_cores_by_quota("/proc/self/cgroup", "/sys/fs/cgroup");
     cores = quota < cores ? quota : cores;
     return cores > 0 ? cores : 1;
 }

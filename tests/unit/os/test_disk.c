@@ -122,7 +122,10 @@ static void test_names(void **state)
     assert_int_equal(disk_mkdir(disk, in_folder("x/y")), ERR_NOTFOUND);
     disk_close(disk, must_open("d/f", DISK_WRITE | DISK_CREATE));
     assert_int_equal(disk_rmdir(disk, in_folder("d")), ERR_NOTEMPTY);
-    assert_int_equal(disk_rmdir(disk, in_folder("d/f")), ERR_NOTFOUND);
+    assert_int_equal(disk_rmdir(disk, in_folder("d/f")), ERR_IO);
+    assert_int_equal(disk_rmdir(disk, in_folder("d/f/g")), ERR_NOTFOUND);
+    assert_int_equal(disk_rename(disk, in_folder("d"), in_folder("d/f")), ERR_IO);
+    assert_int_equal(disk_sync_folder(disk, in_folder("d/f")), ERR_IO);
     assert_int_equal(disk_unlink(disk, in_folder("d/none")), ERR_NOTFOUND);
 
     struct env_file *file = must_open("g", DISK_WRITE | DISK_CREATE);
@@ -195,7 +198,8 @@ static void test_list(void **state)
     assert_int_equal(list(in_folder("l"), 3), ERR_OK);
     assert_int_equal(listed_files + listed_folders + listed_others, 3);
     assert_int_equal(list(in_folder("none"), 3), ERR_NOTFOUND);
-    assert_int_equal(list(in_folder("l/f1"), 3), ERR_NOTFOUND);
+    assert_int_equal(list(in_folder("l/f1"), 3), ERR_IO);
+    assert_int_equal(list(in_folder("l/f1/x"), 3), ERR_NOTFOUND);
 }
 
 static void test_times_and_space(void **state)

@@ -1,6 +1,9 @@
 /* Listeners: whom they give streams to, what they refuse, closing, and no descriptors left. */
+#include "os/os_int.h"
+
 #include "os_net.h"
 
+#include <netinet/tcp.h>
 #include <stdatomic.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -112,6 +115,47 @@ static void test_refused_addresses(void **state)
     env_listener_close(os_env(test_os, 0), listener);
     assert_int_equal(try_listen("127.0.0.1", port), ERR_OK);
     close(fd);
+    test_end();
+}
+
+/* ---- What sockets are set to: small packets leave at once, dead peers are found */
+
+static int option_of(int fd, int level, int option)
+{
+    int value = -1;
+    socklen_t size = sizeof value;
+    assert_int_equal(getsockopt(fd, level, option, &value, &size), 0);
+    return value;
+}
+
+static int buffer_bytes_of_socket;
+
+static void option_accept(struct env *env, void *context, struct env_stream *stream)
+{
+    assert_int_equal(option_of(stream->fd, IPPROTO_TCP, TCP_NODELAY), 1);
+    assert_int_equal(option_of(stream->fd, SOL_SOCKET, SO_KEEPALIVE), 1);
+    buffer_bytes_of_socket = option_of(stream->fd, SOL_SOCKET, SO_RCVBUF);
+    count_accept(env, context, stream);
+}
+
+static void test_socket_options(void **state)
+{
+    UNUSED(state);
+    struct env_listener *listener;
+    struct env_stream *stream;
+    struct env_listen_options options = {.host = "127.0.0.1",
+                                         .send_buffer_bytes = 50000,
+                                         .receive_buffer_bytes = 50000,
+                                         .accept = option_accept};
+    begin(1, 1);
+    struct env *env = os_env(test_os, 0);
+    assert_int_equal(env_listen(env, &options, &listener), ERR_OK);
+    assert_int_equal(env_connect(env, "127.0.0.1", env_listener_port(env, listener), &stream),
+                     ERR_OK);
+    assert_int_equal(option_of(stream->fd, IPPROTO_TCP, TCP_NODELAY), 1);
+    assert_int_equal(option_of(stream->fd, SOL_SOCKET, SO_KEEPALIVE), 1);
+    test_run();
+    assert_int_equal(buffer_bytes_of_socket, 100000); /* Linux doubles, for its own needs */
     test_end();
 }
 
@@ -230,10 +274,10 @@ int main(void)
 {
     net_unused();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_distribution),       cmocka_unit_test(test_wildcard),
-        cmocka_unit_test(test_refused_addresses),  cmocka_unit_test(test_close_in_accept),
-        cmocka_unit_test(test_stop_on_the_way),    cmocka_unit_test(test_no_descriptors),
-        cmocka_unit_test(test_close_while_paused),
+        cmocka_unit_test(test_distribution),    cmocka_unit_test(test_wildcard),
+        cmocka_unit_test(test_socket_options),  cmocka_unit_test(test_refused_addresses),
+        cmocka_unit_test(test_close_in_accept), cmocka_unit_test(test_stop_on_the_way),
+        cmocka_unit_test(test_no_descriptors),  cmocka_unit_test(test_close_while_paused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,6 @@
 /* The node as a whole: running and stopping, signals, log lines, facts about the machine. */
+#include "os/os_int.h"
+
 #include "os_test.h"
 
 #include <errno.h>
@@ -250,6 +252,59 @@ static void test_machine(void **state)
     close(ends[1]);
 }
 
+/* ---- CPU quotas, in a made-up hierarchy */
+
+static void put_text(const char *folder, const char *name, const char *text)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    for (char *slash = path + strlen(folder) + 1; (slash = strchr(slash, '/')) != NULL; slash++) {
+        *slash = 0;
+        enum err err = disk_mkdir(os_disk(), path);
+        assert_true(err == ERR_OK || err == ERR_EXISTS);
+        *slash = '/';
+    }
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+static uint32_t quota_cores(const char *folder, const char *groups)
+{
+    char path[512];
+    put_text(folder, "groups", groups);
+    snprintf(path, sizeof path, "%s/groups", folder);
+    return os_cores_by_quota(path, folder);
+}
+
+static void test_quota(void **state)
+{
+    UNUSED(state);
+    const char *folder = test_folder_make();
+    assert_true(os_cores_by_quota("/nowhere", folder) == UINT32_MAX);
+    assert_true(quota_cores(folder, "") == UINT32_MAX);
+    assert_true(quota_cores(folder, "nonsense\n1:cpu\n") == UINT32_MAX);
+    assert_true(quota_cores(folder, "0::/a/b\n") == UINT32_MAX);
+    put_text(folder, "a/b/cpu.max", "max 100000\n");
+    assert_true(quota_cores(folder, "0::/a/b\n") == UINT32_MAX);
+    put_text(folder, "a/b/cpu.max", "350000 100000\n");
+    assert_int_equal(quota_cores(folder, "0::/a/b\n"), 4);
+    put_text(folder, "a/cpu.max", "200000 100000\n"); /* above it, and less */
+    assert_int_equal(quota_cores(folder, "0::/a/b\n"), 2);
+    assert_int_equal(quota_cores(folder, "0::/a/b/gone\n"), 2);
+    put_text(folder, "cpu.max", "1000 100000\n"); /* a container's own */
+    assert_int_equal(quota_cores(folder, "0::/\n"), 1);
+    assert_int_equal(quota_cores(folder, "0::/a/b\n"), 1);
+    put_text(folder, "cpu/c/cpu.cfs_quota_us", "150000\n");
+    put_text(folder, "cpu/c/cpu.cfs_period_us", "50000\n");
+    assert_int_equal(quota_cores(folder, "7:memory:/x\n4:cpuacct,cpu:/c\n"), 3);
+    assert_true(quota_cores(folder, "4:cpuset:/c\n") == UINT32_MAX);
+    put_text(folder, "cpu/c/cpu.cfs_quota_us", "-1\n");
+    assert_true(quota_cores(folder, "4:cpuacct,cpu:/c\n") == UINT32_MAX);
+    test_folder_remove(folder);
+}
+
 /* No descriptors for a node: an error, not a crash. */
 static void test_new_without_descriptors(void **state)
 {
@@ -271,15 +326,11 @@ int main(void)
 {
     test_unused();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_stop_before_run),
-        cmocka_unit_test(test_never_run),
-        cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_signals),
-        cmocka_unit_test(test_second_signal),
-        cmocka_unit_test(test_log),
-        cmocka_unit_test(test_log_to_nobody),
-        cmocka_unit_test(test_machine),
-        cmocka_unit_test(test_new_without_descriptors),
+        cmocka_unit_test(test_stop_before_run), cmocka_unit_test(test_never_run),
+        cmocka_unit_test(test_threads),         cmocka_unit_test(test_signals),
+        cmocka_unit_test(test_second_signal),   cmocka_unit_test(test_log),
+        cmocka_unit_test(test_log_to_nobody),   cmocka_unit_test(test_machine),
+        cmocka_unit_test(test_quota),           cmocka_unit_test(test_new_without_descriptors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
