@@ -19,6 +19,7 @@ struct sim_queue {
     struct list node;            /* in node->queue_list */
     struct list runnable;        /* in device->runnable */
     struct env_queue *queue;
+    struct sim_shard *shard; /* a queue belongs to one shard */
     struct sim_device *device;
     struct list waiting; /* of sim_job */
     bool on_thread;      /* its first job waits for its instant, or holds its thread still */
@@ -158,6 +159,7 @@ void sim_jobs_submit(struct sim_shard *shard, struct env_queue *env_queue, struc
         ASSERT(!env_queue->running && list_empty(&env_queue->jobs));
         queue = sim_alloc(sizeof *queue);
         queue->queue = env_queue;
+        queue->shard = shard;
         queue->device = device_of(node, env_queue->device);
         list_init(&queue->waiting);
         list_init(&queue->runnable);
@@ -165,7 +167,7 @@ void sim_jobs_submit(struct sim_shard *shard, struct env_queue *env_queue, struc
         list_push_back(&node->queue_list, &queue->node);
         env_queue->running = true;
     }
-    ASSERT(env_queue->running);
+    ASSERT(env_queue->running && queue->shard == shard);
     struct sim_job *job = sim_alloc(sizeof *job);
     env_job->queue = env_queue;
     env_job->shard = shard->env.shard;

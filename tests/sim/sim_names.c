@@ -110,7 +110,7 @@ static enum err walk(struct sim_storage *storage, const char *path, bool durable
             continue;
         }
         if (!stack[depth]->is_folder)
-            return ERR_IO;
+            return ERR_NOTFOUND; /* ENOTDIR */
         struct sim_entry *entry = entry_find(stack[depth], part);
         struct sim_inode *inode = entry == NULL ? NULL : durable ? entry->durable : entry->seen;
         if (inode == NULL)
@@ -120,7 +120,7 @@ static enum err walk(struct sim_storage *storage, const char *path, bool durable
     }
     if (spare) {
         if (!stack[depth]->is_folder)
-            return ERR_IO;
+            return ERR_NOTFOUND; /* ENOTDIR */
         if (strcmp(part, ".") == 0 || strcmp(part, "..") == 0)
             return ERR_INVALID;
         memcpy(name, part, sizeof part);

@@ -126,7 +126,6 @@ void sim_node_destroy(struct sim_node *node)
 {
     if (node->up) {
         sim_storage_process_gone(node->storage);
-        sim_net_process_gone(node, SIM_CRASH_KILL);
         process_discard(node);
     }
     sim_mem_owner_discard(&node->memory);

@@ -119,7 +119,8 @@ struct sim_node {
 
 /* A machine that is down, with an empty disk. The name also is its host name. */
 struct sim_node *sim_node_new(struct sim_world *world, const char *name);
-void sim_node_destroy(struct sim_node *node); /* by the world alone */
+/* By the world alone, when its net is gone. */
+void sim_node_destroy(struct sim_node *node);
 
 void sim_node_boot(struct sim_node *node, uint32_t shard_count, const struct sim_process_ops *ops,
                    void *context);

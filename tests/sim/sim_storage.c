@@ -431,7 +431,7 @@ static enum err write_some(struct sim_storage *storage, const struct call *call,
                            bool by_shard)
 {
     if (position > SIM_FILE_BYTES_MAX || size > SIM_FILE_BYTES_MAX - position)
-        return ERR_IO; /* EFBIG */
+        return ERR_NOSPACE; /* EFBIG */
     size_t part = size;
     if (call->err != ERR_OK) {
         if (storage->dead && !call->perform)
@@ -464,7 +464,7 @@ static enum err disk_op_truncate(struct env_disk *disk, struct env_file *file, u
     if (!call.perform)
         return call.err;
     if (size_bytes > SIM_FILE_BYTES_MAX)
-        return ERR_IO; /* EFBIG */
+        return ERR_NOSPACE; /* EFBIG */
     sim_inode_truncate(storage, file->inode, size_bytes);
     return call.err;
 }

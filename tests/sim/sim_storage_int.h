@@ -177,7 +177,7 @@ void sim_rot_clear(struct sim_storage *storage, const struct sim_inode *inode, u
 
 #define SIM_NAME_BYTES 256
 
-/* ERR_NOTFOUND; ERR_IO where a file stands in for a folder. */
+/* ERR_NOTFOUND, also where a file stands in for a folder. */
 enum err sim_names_find(struct sim_storage *storage, const char *path, bool durable,
                         struct sim_inode **out);
 /* The folder that holds (or would hold) the last name of the path, and that name. */

@@ -136,9 +136,9 @@ struct sim_world *sim_world_new(uint64_t seed)
 
 void sim_world_free(struct sim_world *world)
 {
+    sim_net_free(world->net);
     for (uint32_t i = 0; i < world->node_count; i++)
         sim_node_destroy(world->nodes[i]);
-    sim_net_free(world->net);
     heap_deinit(&world->events);
     for (size_t i = 0; i < SIM_LOG_LINES; i++)
         sim_free(world->log_lines[i]);
