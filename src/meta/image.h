@@ -89,7 +89,7 @@ struct meta_broker {
     const struct meta_endpoint *endpoints;
     size_t endpoint_count;
     const struct meta_feature_range *features;
-    size_t feature_count;
+    size_t feature_count;    /* sorted by name */
     struct wire_string rack; /* data NULL: none */
     bool fenced;
     bool in_controlled_shutdown;
@@ -110,7 +110,7 @@ struct meta_controller {
     const struct meta_endpoint *endpoints;
     size_t endpoint_count;
     const struct meta_feature_range *features;
-    size_t feature_count;
+    size_t feature_count; /* sorted by name */
     const struct wire_tagged *tags;
 };
 

@@ -193,6 +193,14 @@ static const struct meta_endpoint *endpoints_fill(struct meta_flat *flat,
     return out;
 }
 
+static int compare_range(const void *a, const void *b)
+{
+    const struct meta_feature_range *left = a;
+    const struct meta_feature_range *right = b;
+    return wire_string_compare(left->name, right->name);
+}
+
+/* Sorted by name: Kafka's own order is a hash map's. */
 static const struct meta_feature_range *ranges_fill(struct meta_flat *flat,
                                                     const wire_range *ranges, size_t count)
 {
@@ -208,6 +216,8 @@ static const struct meta_feature_range *ranges_fill(struct meta_flat *flat,
         if (out != NULL)
             out[i] = range;
     }
+    if (out != NULL && count > 1)
+        qsort(out, count, sizeof *out, compare_range);
     return out;
 }
 
