@@ -295,7 +295,9 @@ static inline void env_stream_want(struct env *env, struct env_stream *stream, u
     env->ops->stream_want(stream, events);
 }
 
-/* ERR_AGAIN while connecting, ERR_OK when connected, else why not. */
+/* ERR_AGAIN while connecting, ERR_OK when connected, else why not: ERR_RESET refused or
+ * unreachable, ERR_NOTFOUND no such name, ERR_TIMEOUT, ERR_DENIED, ERR_LIMIT no descriptors or
+ * ports left. */
 static inline MUST_USE enum err env_stream_status(struct env *env, struct env_stream *stream)
 {
     return env->ops->stream_status(stream);

@@ -104,6 +104,19 @@ static void listener_pause(struct env_listener *listener, int code)
     env_timer_set_ms(&shard->env, &listener->pause_timer, PAUSE_MS);
 }
 
+/* It was this connection's error, which accept(2) hands on; the next may be well. All others are
+ * about us: no descriptors, no memory. */
+static bool accept_is_over(int code)
+{
+    static const int codes[] = {ECONNABORTED, EINTR,       EPERM,      EPROTO,
+                                ENETDOWN,     ENOPROTOOPT, EHOSTDOWN,  ENONET,
+                                EHOSTUNREACH, EOPNOTSUPP,  ENETUNREACH};
+    for (size_t i = 0; i < ARRAY_COUNT(codes); i++)
+        if (codes[i] == code)
+            return true;
+    return false;
+}
+
 static void listener_ready(struct os_shard *shard, struct os_watch *watch, uint32_t epoll_events)
 {
     UNUSED(shard);
@@ -120,19 +133,13 @@ static void listener_ready(struct os_shard *shard, struct os_watch *watch, uint3
             listener_hand_over(socket->listener, fd, &peer);
             continue;
         }
-        switch (errno) {
-        case EAGAIN:
+        int code = errno;
+        if (code == EAGAIN)
             return;
-        case EMFILE:
-        case ENFILE:
-        case ENOBUFS:
-        case ENOMEM:
-            listener_pause(socket->listener, errno);
-            return;
-        default:
-            /* The connection broke before it was accepted (accept(2) lists many ways): the next. */
-            break;
-        }
+        if (accept_is_over(code))
+            continue;
+        listener_pause(socket->listener, code);
+        return;
     }
 }
 
