@@ -6,6 +6,9 @@
 
 /* Of what conf_standalone gives. */
 #define CONF_ORIGIN_STANDALONE "ottla's default"
+/* Of what conf_with_dynamic is given. */
+#define CONF_ORIGIN_DYNAMIC "dynamic"
+#define CONF_ORIGIN_DYNAMIC_DEFAULT "dynamic default"
 
 /* A setting as it was given. */
 struct conf_setting {
@@ -25,7 +28,7 @@ enum conf_layer {
 struct conf_slot {
     struct conf_value value;               /* of the strongest layer, or the default */
     const char *printed;                   /* of value, NULL when null */
-    const char *layers[CONF_LAYER_COUNT];  /* each layer's value as Kafka prints it, NULL: none */
+    const char *layers[CONF_LAYER_COUNT];  /* each layer's value as it was given, NULL: none */
     const char *origins[CONF_LAYER_COUNT]; /* where it was given */
     bool bad;                              /* what was given is wrong: value is a weaker layer's */
 };

@@ -167,11 +167,11 @@ static void apply_row(const struct conf_checker *checker, enum conf_broker_id id
         conf->slots[id].bad = true;
     } else {
         struct conf_slot *slot = &conf->slots[id];
-        slot->layers[layer] = conf_value_print(row, &value, &conf->arena);
+        slot->layers[layer] = setting->value;
         slot->origins[layer] = setting->origin;
         /* Layers are applied from the weakest on. */
         slot->value = value;
-        slot->printed = slot->layers[layer];
+        slot->printed = conf_value_print(row, &value, &conf->arena);
     }
     buf_deinit(&message);
 }
@@ -378,14 +378,28 @@ struct conf *conf_of(const struct conf_pair *pairs, size_t count)
     return conf;
 }
 
-static const struct conf_setting *settings_of(struct arena *arena, const struct conf_pair *pairs,
-                                              size_t count, const char *origin)
+/* The pairs that are right by themselves, as settings; the others are told. */
+static size_t good_settings(struct arena *arena, const struct conf_pair *pairs, size_t count,
+                            const char *origin, struct conf_findings *findings,
+                            struct conf_setting *out)
 {
-    struct conf_setting *settings = arena_must_alloc_array(arena, count, sizeof *settings);
-    for (size_t i = 0; i < count; i++)
-        settings[i] =
-            (struct conf_setting){.name = pairs[i].name, .value = pairs[i].value, .origin = origin};
-    return settings;
+    size_t good = 0;
+    for (size_t i = 0; i < count; i++) {
+        const struct conf_row *row = conf_row_find(CONF_SCOPE_BROKER, pairs[i].name);
+        struct conf_value value;
+        struct buf message = BUF_EMPTY;
+        enum err err = pairs[i].value == NULL ? ERR_INVALID : ERR_OK;
+        if (row != NULL && err == ERR_OK)
+            err = conf_value_parse(row, pairs[i].value, arena, &value, &message);
+        if (err == ERR_OK)
+            out[good++] = (struct conf_setting){
+                .name = pairs[i].name, .value = pairs[i].value, .origin = origin};
+        else
+            conf_findings_add(findings, CONF_SEVERITY_WARNING, pairs[i].name, NULL, origin,
+                              "is left out: %s", buf_text(&message));
+        buf_deinit(&message);
+    }
+    return good;
 }
 
 struct conf *conf_with_dynamic(const struct conf *base, const struct conf_pair *broker,
@@ -394,15 +408,37 @@ struct conf *conf_with_dynamic(const struct conf *base, const struct conf_pair *
 {
     struct arena arena;
     arena_init(&arena, ARENA_LIMIT_DEFAULT_BYTES);
+    struct conf_setting *own = arena_must_alloc_array(&arena, broker_count, sizeof *own);
+    struct conf_setting *all = arena_must_alloc_array(&arena, default_count, sizeof *all);
     struct layers layers = {0};
     layers.settings[CONF_LAYER_STATIC] = base->settings;
     layers.counts[CONF_LAYER_STATIC] = base->setting_count;
-    layers.settings[CONF_LAYER_DYNAMIC_DEFAULT] =
-        settings_of(&arena, defaults, default_count, "dynamic default");
-    layers.counts[CONF_LAYER_DYNAMIC_DEFAULT] = default_count;
-    layers.settings[CONF_LAYER_DYNAMIC] = settings_of(&arena, broker, broker_count, "dynamic");
-    layers.counts[CONF_LAYER_DYNAMIC] = broker_count;
-    struct conf *conf = build(&layers, base->host_name, findings);
+    layers.settings[CONF_LAYER_DYNAMIC] = own;
+    layers.counts[CONF_LAYER_DYNAMIC] =
+        good_settings(&arena, broker, broker_count, CONF_ORIGIN_DYNAMIC, findings, own);
+    layers.settings[CONF_LAYER_DYNAMIC_DEFAULT] = all;
+    layers.counts[CONF_LAYER_DYNAMIC_DEFAULT] =
+        good_settings(&arena, defaults, default_count, CONF_ORIGIN_DYNAMIC_DEFAULT, findings, all);
+    /* What is right by itself but not together is left out layer by layer: the static one, which
+     * the node was started with, is right. */
+    struct conf *conf;
+    for (size_t drop = 0;; drop++) {
+        struct conf_findings tried;
+        conf_findings_init(&tried);
+        conf = build(&layers, base->host_name, &tried);
+        size_t errors = tried.error_count;
+        for (size_t i = 0; i < tried.count && errors > 0; i++)
+            if (tried.items[i].severity == CONF_SEVERITY_ERROR)
+                conf_findings_add(findings, CONF_SEVERITY_WARNING, tried.items[i].name,
+                                  tried.items[i].value, tried.items[i].origin, "is left out: %s",
+                                  tried.items[i].text);
+        conf_findings_deinit(&tried);
+        if (errors == 0)
+            break;
+        ASSERT(drop < CONF_LAYER_STATIC);
+        layers.counts[drop] = 0;
+        conf_free(conf);
+    }
     arena_deinit(&arena);
     return conf;
 }

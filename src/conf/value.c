@@ -432,10 +432,10 @@ static enum err check_addresses(const struct conf_row *row, const struct conf_va
     return ERR_OK;
 }
 
-/* PnDTnHnMn.nS, Java's Duration.parse: no years or months, at least one part, signs allowed. */
+/* PnDTnHnMn.nS, of java.time.Duration.parse what is not negative: no years or months, at least one
+ * part. */
 static bool is_duration(const char *text)
 {
-    text += *text == '-' || *text == '+';
     if (lower(*text) != 'p')
         return false;
     text++;
@@ -451,9 +451,8 @@ static bool is_duration(const char *text)
             text++;
             continue;
         }
-        text += *text == '-' || *text == '+';
         size_t digits = count_digits(text, false);
-        if (digits == 0 || digits > 18)
+        if (digits == 0 || digits > 12)
             return false;
         text += digits;
         bool fraction = *text == '.' || *text == ',';
@@ -480,7 +479,12 @@ static enum err check_offset_reset(const struct conf_row *row, const struct conf
     if (strncmp(text, by_duration, sizeof by_duration - 1) == 0 &&
         is_duration(text + sizeof by_duration - 1))
         return ERR_OK;
-    return invalid(row, text, message, "Has to be latest, earliest or by_duration:PnDTnHnMn.nS");
+    buf_printf(message,
+               "Invalid value %s for configuration %s: Invalid value `%s` for configuration %s. "
+               "The value must be either 'earliest', 'latest' or of the format "
+               "'by_duration:<PnDTnHnMn.nS>'.",
+               text, row->name, text, row->name);
+    return ERR_INVALID;
 }
 
 static enum err check_text(const struct conf_row *row, const struct conf_value *value,
