@@ -1,7 +1,8 @@
 #include "broker/api.h"
 
-#include "base/assert.h"
 #include "broker/api/handlers_int.h"
+
+#include "base/assert.h"
 #include "wire/api_keys.h"
 
 #include <stdbool.h>

@@ -1,6 +1,7 @@
 #include "broker/call.h"
 
 #include "broker/node_int.h"
+
 #include "broker/shard.h"
 
 static void call_deliver_run(struct env *env, struct env_msg *msg)

@@ -20,11 +20,12 @@
 #define LOG_ROOM "broker"
 #include "broker/conn.h"
 
-#include "base/log.h"
-#include "base/mem.h"
 #include "broker/node_int.h"
 #include "broker/request_int.h"
 #include "broker/shard_int.h"
+
+#include "base/log.h"
+#include "base/mem.h"
 
 #define CONN_REQUESTS_MAX 64
 #define CONN_DONE_BYTES_MAX ((size_t)1 << 20)
@@ -53,6 +54,8 @@ static bool conn_may_read(const struct broker_conn *conn)
 {
     const struct broker_shard *shard = conn->shard;
     if (conn->ending || conn->aborting || shard->stopping)
+        return false;
+    if (!shard->serving && !conn->listener->controller)
         return false;
     if (conn->request_count >= CONN_REQUESTS_MAX || conn->done_bytes >= CONN_DONE_BYTES_MAX)
         return false;
@@ -86,6 +89,10 @@ static void conn_update_want(struct broker_conn *conn)
 void broker_conn_accept(struct broker_shard *shard, const struct broker_listener *listener,
                         struct env_stream *take_stream)
 {
+    if (shard->stopping) {
+        env_stream_close(shard->env, take_stream);
+        return;
+    }
     struct broker_conn *conn = mem_zalloc(sizeof *conn);
     conn->shard = shard;
     conn->listener = listener;
@@ -170,8 +177,8 @@ static const char *conn_sniff(const uint8_t *head)
         return "it speaks TLS, but this listener is a plaintext one";
     if (memcmp(head, "SSH-", 4) == 0)
         return "it speaks SSH, not Kafka's protocol";
-    static const char *const http[] = {"GET ", "POST", "PUT ", "HEAD", "OPTI", "DELE", "CONN",
-                                       "PATC", "TRAC", "PRI "};
+    static const char *const http[] = {"GET ", "POST", "PUT ", "HEAD", "OPTI",
+                                       "DELE", "CONN", "PATC", "TRAC", "PRI "};
     for (size_t i = 0; i < ARRAY_COUNT(http); i++) {
         if (memcmp(head, http[i], 4) == 0)
             return "it speaks HTTP, not Kafka's protocol";
@@ -302,8 +309,9 @@ static const char *conn_read_once(struct broker_conn *conn, bool *out_more)
         return NULL;
     if (err != ERR_OK) {
         conn->ending = true;
-        /* What a producer sent before it hung up is still written; nobody waits for anything else. */
-        LIST_FOR_EACH(node, &conn->requests) {
+        /* What a producer sent before it hung up is still written; nobody waits for anything else.
+         */
+        LIST_FOR_EACH (node, &conn->requests) {
             struct broker_request *request = LIST_ENTRY(node, struct broker_request, node);
             if ((request->api->flags & BROKER_API_OVERLAPS) == 0)
                 conn->aborting = true;
@@ -435,7 +443,7 @@ static bool conn_write(struct broker_conn *conn)
 /* Starts what may start. False: the connection is gone. */
 static bool conn_start(struct broker_conn *conn)
 {
-    LIST_FOR_EACH_SAFE(node, after, &conn->requests) {
+    LIST_FOR_EACH_SAFE (node, after, &conn->requests) {
         struct broker_request *request = LIST_ENTRY(node, struct broker_request, node);
         if (request->last)
             break;

@@ -1,11 +1,18 @@
 #ifndef BROKER_NODE_INT_H
 #define BROKER_NODE_INT_H
+/*
+ * A node's parts and how they hang together: node.c (life, images), listeners.c, node_start.c,
+ * node_stop.c, checkpoints.c. Everything here is shard 0's, but for what never changes once the
+ * node runs (options, conf, id, shards, cluster_id, dirs' paths and ids).
+ */
 #include "base/uuid.h"
+#include "broker/call.h"
 #include "broker/node.h"
 #include "broker/shard.h"
 #include "conf/conf.h"
 #include "env/env.h"
 #include "meta/image.h"
+#include "plog/plog_dir.h"
 
 #include <stdbool.h>
 
@@ -19,12 +26,20 @@ struct node_checkpoints;
 struct broker_listener {
     struct broker_node *node;
     const struct conf_listener *conf;
+    const struct conf_listener *advertised; /* NULL: not told to anybody */
     const char *name;
     bool controller;
     struct env_listener *listener; /* NULL while closed */
     uint16_t port;                 /* real, once it was open */
-    const char *advertised_host;   /* NULL: not advertised */
-    uint16_t advertised_port;
+};
+
+/* A directory failed on one shard: told to shard 0, and from there to all. */
+struct broker_dir_notice {
+    struct broker_call up;
+    struct broker_call down;
+    uint32_t dir;
+    enum err err;
+    bool used_up;
 };
 
 /* One log directory. */
@@ -32,6 +47,9 @@ struct broker_dir {
     const char *path;
     struct uuid id;
     struct env_file *lock;
+    struct env_queue queue;            /* of jobs for the directory as a whole */
+    struct plog_dir_content content;   /* while starting */
+    struct broker_dir_notice *notices; /* one for each shard */
     bool offline;
 };
 
@@ -52,11 +70,12 @@ struct broker_node {
     int32_t id;
     bool is_broker;
     bool is_controller;
-    enum broker_node_state state; /* shard 0's, as all below but what never changes */
+    enum broker_node_state state;
 
     char *cluster_id; /* NULL before it is known; set before any listener opens */
     struct broker_dir *dirs;
-    size_t dir_count;
+    size_t dir_count;     /* log.dirs, and after them metadata.log.dir where it is another */
+    size_t log_dir_count; /* those that hold partitions */
     size_t metadata_dir;
 
     struct broker_listener *listeners;
@@ -66,10 +85,12 @@ struct broker_node {
     struct plog_host *host; /* of the metadata log, on shard 0 */
     struct controller *controller;
     struct lifecycle *lifecycle; /* NULL on a node that is no broker */
-    struct meta_image *image;    /* newest that shard 0 got from the controller; counted */
-    bool publishing;             /* shards get images from now on */
-    struct node_start *start;    /* while STARTING */
-    struct node_stop *stop;      /* while STOPPING */
+    struct meta_image *image;    /* the newest that the controller told; counted */
+    int64_t published_offset;    /* of the newest image that was sent to the shards; -1 */
+    struct list publishing;      /* images on their way to shards (node.c) */
+    bool publish;                /* shards get images from now on */
+    struct node_start *start;
+    struct node_stop *stop;
     struct node_checkpoints *checkpoints;
     bool failed; /* options.failed was called */
 };
@@ -87,5 +108,49 @@ static inline struct broker_shard *broker_node_shard(const struct broker_node *n
 
 /* The node cannot go on: tell the owner, once. */
 void broker_node_fail(struct broker_node *node, const char *why);
+/* The controller tells a newer image; the context is the node. */
+void broker_node_image(void *context, struct meta_image *image);
+/* Sends the newest image to all shards, if it was not yet; once node->publish is set. */
+void broker_node_publish(struct broker_node *node);
+/* For replica_set_options: called on any shard; the context is the shard. */
+void broker_node_dir_failed(void *context, uint32_t dir, enum err err, const char *what);
+
+/* ---- listeners.c ---- */
+
+void broker_listeners_init(struct broker_node *node);
+/* Those that are open already stay so. `early`: only those whose real port has to be known before
+ * the node registers, and those of controllers. On an error `why` (a sentence) is set. */
+enum err broker_listeners_open(struct broker_node *node, bool early, char *why,
+                               size_t why_size) MUST_USE;
+void broker_listeners_close(struct broker_node *node);
+/* What others are told to dial. */
+const char *broker_listener_host(const struct broker_listener *listener);
+uint16_t broker_listener_port(const struct broker_listener *listener);
+
+/* ---- node_start.c ---- */
+
+void broker_start_begin(struct broker_node *node);
+/* A newer image, a registration: what was waited for may be there. */
+void broker_start_image(struct broker_node *node);
+/* Nothing of the start is under way any more that could not be stopped. */
+bool broker_start_is_idle(const struct broker_node *node);
+void broker_start_free(struct broker_node *node);
+
+/* ---- node_stop.c ---- */
+
+void broker_stop_begin(struct broker_node *node);
+/* The start is idle: the stop may go on. */
+void broker_stop_start_idle(struct broker_node *node);
+void broker_stop_free(struct broker_node *node);
+
+/* ---- checkpoints.c ---- */
+
+void broker_checkpoints_start(struct broker_node *node);
+/* No more by themselves. */
+void broker_checkpoints_stop(struct broker_node *node);
+/* All files of all directories, once the logs are closed; `clean`: and the mark of a clean stop. */
+void broker_checkpoints_final(struct broker_node *node, bool clean, int64_t broker_epoch,
+                              void (*done)(struct broker_node *node));
+void broker_checkpoints_free(struct broker_node *node);
 
 #endif

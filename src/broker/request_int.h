@@ -11,9 +11,9 @@ void broker_request_free(struct broker_request *request);
 void broker_request_pool_deinit(struct broker_shard *shard);
 
 /*
- * A whole frame (without its length) has come in on the connection. `buf` is the counted buffer that
- * it lies in, from which a reference is taken when the frame is large; NULL has it copied. Queues a
- * request, or returns a reason for which the connection has to be closed.
+ * A whole frame (without its length) has come in on the connection. `buf` is the counted buffer
+ * that it lies in, from which a reference is taken when the frame is large; NULL has it copied.
+ * Queues a request, or returns a reason for which the connection has to be closed.
  */
 const char *broker_dispatch_frame(struct broker_conn *conn, struct rcbuf *buf, uint8_t *data,
                                   size_t size) MUST_USE;

@@ -4,11 +4,14 @@
 #include "broker/api/auto_create_int.h"
 #include "broker/node_int.h"
 #include "broker/request_int.h"
+#include "broker/settings_int.h"
 #include "broker/shard_int.h"
 
 #include "base/log.h"
 #include "base/mem.h"
 #include "broker/conn.h"
+#include "broker/fetch_session.h"
+#include "replica/replica.h"
 
 #define SCRATCH_BYTES ((size_t)64 << 10)
 /* Free buffers that a shard keeps: a handful of large produce frames and fetch replies. */
@@ -74,6 +77,14 @@ static void shard_tick(struct env *env, struct env_timer *timer)
     env_timer_set_ms(env, &shard->tick, shard_tick_ms(shard));
 }
 
+static void shard_retention(struct env *env, struct env_timer *timer)
+{
+    struct broker_shard *shard = CONTAINER_OF(timer, struct broker_shard, retention);
+    replica_set_retain(shard->replicas);
+    int64_t ms = conf_int(shard->conf, CONF_BROKER_LOG_RETENTION_CHECK_INTERVAL_MS);
+    env_timer_set_ms(env, timer, (uint64_t)ms);
+}
+
 void broker_shard_init(struct broker_shard *shard, struct broker_node *node, struct env *env,
                        const struct broker_limits *limits)
 {
@@ -89,21 +100,48 @@ void broker_shard_init(struct broker_shard *shard, struct broker_node *node, str
     list_init(&shard->creations);
     env_timer_init(&shard->flush, shard_flush);
     env_timer_init(&shard->tick, shard_tick);
+    env_timer_init(&shard->retention, shard_retention);
 }
 
 void broker_shard_start(struct broker_shard *shard)
 {
     env_timer_set_ms(shard->env, &shard->tick, shard_tick_ms(shard));
+    int64_t delay_ms = conf_int(shard->conf, CONF_BROKER_LOG_INITIAL_TASK_DELAY_MS);
+    env_timer_set_ms(shard->env, &shard->retention, (uint64_t)delay_ms);
+}
+
+void broker_shard_serve(struct broker_shard *shard)
+{
+    shard->serving = true;
+    LIST_FOR_EACH (node, &shard->conns)
+        broker_conn_wake(LIST_ENTRY(node, struct broker_conn, node));
+}
+
+/* A producer's request is carried through; nobody waits for anything else at a stop. */
+static bool conn_is_worth_waiting(const struct broker_conn *conn)
+{
+    bool worth = false;
+    LIST_FOR_EACH (node, &conn->requests) {
+        struct broker_request *request = LIST_ENTRY(node, struct broker_request, node);
+        if ((request->api->flags & BROKER_API_OVERLAPS) == 0)
+            return false;
+        worth = true;
+    }
+    return worth;
 }
 
 void broker_shard_drain(struct broker_shard *shard)
 {
     shard->stopping = true;
     env_timer_cancel(shard->env, &shard->tick);
+    env_timer_cancel(shard->env, &shard->retention);
     LIST_FOR_EACH_SAFE (node, after, &shard->conns) {
         struct broker_conn *conn = LIST_ENTRY(node, struct broker_conn, node);
         conn->ending = true;
-        broker_conn_wake(conn);
+        if (conn_is_worth_waiting(conn))
+            broker_conn_wake(conn);
+        else
+            broker_conn_close(conn, NULL);
     }
 }
 
@@ -129,6 +167,11 @@ void broker_shard_deinit(struct broker_shard *shard)
     }
     shard_drop_requests(&shard->orphans);
     broker_auto_create_drop(shard);
+    if (shard->replicas != NULL)
+        replica_set_free(shard->replicas);
+    if (shard->fetch_sessions != NULL)
+        fetch_sessions_free(shard->fetch_sessions);
+    broker_settings_deinit(shard);
     broker_request_pool_deinit(shard);
     if (shard->scratch != NULL)
         rcbuf_unref(shard->scratch);

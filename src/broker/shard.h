@@ -61,11 +61,12 @@ struct broker_shard {
 
     struct list conns; /* by last activity, oldest first */
     size_t conn_count;
-    struct list dirty;      /* connections with replies to write or requests to start */
-    struct env_timer flush; /* work off `dirty`, in the next turn */
-    struct env_timer tick;  /* close idle connections */
-    struct list orphans;    /* running requests whose connection is gone */
-    struct list requests;   /* pool of struct broker_request */
+    struct list dirty;          /* connections with replies to write or requests to start */
+    struct env_timer flush;     /* work off `dirty`, in the next turn */
+    struct env_timer tick;      /* close idle connections */
+    struct env_timer retention; /* drop old segments */
+    struct list orphans;        /* running requests whose connection is gone */
+    struct list requests;       /* pool of struct broker_request */
     size_t request_pool_count;
     struct rcbuf *scratch; /* what connections between two frames read into */
 
@@ -77,6 +78,7 @@ struct broker_shard {
 
     struct broker_limits limits;
     struct broker_counters counters;
+    bool serving;  /* its partitions are open: clients are read */
     bool stopping; /* no new connections, nothing more is read */
 };
 

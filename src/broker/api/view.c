@@ -56,16 +56,17 @@ static bool keep_offline(const struct meta_image *image, const struct meta_parti
 
 /* The ids that are to be kept: usually all or none, and then nothing is allocated. */
 static struct wire_int32s view_filter(struct arena *arena, const struct meta_image *image,
-                                      const struct meta_partition *partition, struct wire_int32s ids,
-                                      const char *listener, view_keep_fn *keep)
+                                      const struct meta_partition *partition,
+                                      struct wire_int32s ids, const char *listener,
+                                      view_keep_fn *keep)
 {
     int32_t kept = 0;
     for (int32_t i = 0; i < ids.count; i++)
         kept += keep(image, partition, ids.items[i], listener);
     if (kept == ids.count || kept == 0)
         return (struct wire_int32s){.items = ids.items, .count = kept};
-    struct wire_int32s out = {
-        .items = arena_must_alloc_array(arena, (size_t)kept, sizeof(int32_t))};
+    struct wire_int32s out = {.items =
+                                  arena_must_alloc_array(arena, (size_t)kept, sizeof(int32_t))};
     for (int32_t i = 0; i < ids.count; i++) {
         if (keep(image, partition, ids.items[i], listener))
             out.items[out.count++] = ids.items[i];
