@@ -19,6 +19,8 @@ import java.util.TreeSet;
 import java.util.jar.JarEntry;
 import java.util.jar.JarFile;
 import org.apache.kafka.common.Uuid;
+import org.apache.kafka.common.message.ApiMessageType;
+import org.apache.kafka.common.protocol.ApiMessage;
 import org.apache.kafka.common.protocol.ByteBufferAccessor;
 import org.apache.kafka.common.protocol.Message;
 import org.apache.kafka.common.protocol.ObjectSerializationCache;
@@ -37,10 +39,16 @@ import org.apache.kafka.common.record.internal.MemoryRecords;
  *     java -cp CLASSES:LIBS/* WireProof OUTPUT LIBS SEED COUNT
  *
  * The classes are found in the jars and filled by reflection, guided by their own SCHEMAS, so that a
- * message that ottla's schema lacks would be noticed. An entry of the output (big-endian):
+ * message that ottla's schema lacks would be noticed. The output (big-endian) begins with Apache Kafka's APIs:
  *
- *     u16 size, name ("FetchRequest"); i16 version; u32 size, bytes; u32 size, JSON (size 0: none);
- *     i16 other version (-1: none); u8 whether the same instance can be written in that; u32 size, bytes
+ *     u16 count; for each: i16 key; i16 oldest, newest and newest stable version; u8 listeners, 1 broker, 2 controller;
+ *     for each version: u8 version of the request's and of the response's header
+ *
+ * Then an entry for each instance, to the end:
+ *
+ *     u16 size, name ("FetchRequest"); i16 API key or record type, -1 for none; i16 version; u8 whether it is one of defaults: all that is not an
+ *     array of structs is at its default, and each of those has one element, made likewise;
+ *     u32 size, bytes; u32 size, JSON (size 0: none); i16 other version (-1: none); u8 whether the same instance can be written in that; u32 size, bytes
  */
 public class WireProof {
     private final Random random;
@@ -60,6 +68,7 @@ public class WireProof {
         try (DataOutputStream out = new DataOutputStream(
                 new BufferedOutputStream(new FileOutputStream(args[0]), 1 << 20))) {
             WireProof proof = new WireProof(out, Long.parseLong(args[2]));
+            proof.apis();
             for (Map.Entry<String, Class<?>> entry : classes.entrySet()) {
                 proof.message(entry.getKey(), entry.getValue(), count);
             }
@@ -97,6 +106,28 @@ public class WireProof {
         return classes;
     }
 
+    private void apis() throws Exception {
+        List<ApiMessageType> apis = new ArrayList<>();
+        for (ApiMessageType api : ApiMessageType.values()) {
+            if (api.lowestSupportedVersion() <= api.highestSupportedVersion(true)) {
+                apis.add(api);
+            }
+        }
+        out.writeShort(apis.size());
+        for (ApiMessageType api : apis) {
+            out.writeShort(api.apiKey());
+            out.writeShort(api.lowestSupportedVersion());
+            out.writeShort(api.highestSupportedVersion(true));
+            out.writeShort(api.highestSupportedVersion(false));
+            out.writeByte((api.listeners().contains(ApiMessageType.ListenerType.BROKER) ? 1 : 0)
+                + (api.listeners().contains(ApiMessageType.ListenerType.CONTROLLER) ? 2 : 0));
+            for (short version = api.lowestSupportedVersion(); version <= api.highestSupportedVersion(true); version++) {
+                out.writeByte(api.requestHeaderVersion(version));
+                out.writeByte(api.responseHeaderVersion(version));
+            }
+        }
+    }
+
     private void message(String name, Class<?> type, int count) throws Exception {
         Message defaults = (Message) type.getConstructor().newInstance();
         short low = defaults.lowestSupportedVersion();
@@ -109,16 +140,19 @@ public class WireProof {
             versions++;
             for (int i = 0; i < count; i++) {
                 Message message = (Message) type.getConstructor().newInstance();
-                if (i > 0) {
+                if (i == 0) {
+                    fillDefaults(message, schemaOf(type, version), type);
+                } else {
                     fill(message, schemaOf(type, version), type, i == 1, 0);
                 }
                 short other = (short) (low + random.nextInt(high - low + 1));
-                entry(name, message, version, other == version ? -1 : other, i < 4);
+                entry(name, message, version, other == version ? -1 : other, i < 4, i == 0);
             }
         }
     }
 
-    private void entry(String name, Message message, short version, short other, boolean withText) throws Exception {
+    private void entry(String name, Message message, short version, short other, boolean withText,
+                       boolean isDefaults) throws Exception {
         byte[] bytes = encode(message, version);
         if (bytes == null) {
             throw new IllegalStateException(name + " version " + version + " cannot be written: " + message);
@@ -127,7 +161,9 @@ public class WireProof {
         byte[] nameBytes = name.getBytes(StandardCharsets.UTF_8);
         out.writeShort(nameBytes.length);
         out.write(nameBytes);
+        out.writeShort(message instanceof ApiMessage ? ((ApiMessage) message).apiKey() : -1);
         out.writeShort(version);
+        out.writeByte(isDefaults ? 1 : 0);
         out.writeInt(bytes.length);
         out.write(bytes);
         byte[] text = withText ? json(message, version) : new byte[0];
@@ -229,6 +265,50 @@ public class WireProof {
         }
     }
 
+    /** One element, at its defaults, in each array of structs; empty records where there is no null. */
+    @SuppressWarnings("unchecked")
+    private void fillDefaults(Object message, Schema schema, Class<?> type) throws Exception {
+        List<org.apache.kafka.common.protocol.types.Field> defs = new ArrayList<>();
+        for (BoundField bound : schema.fields()) {
+            if (bound.def.type instanceof TaggedFields) {
+                defs.addAll(((TaggedFields) bound.def.type).fields().values());
+            } else {
+                defs.add(bound.def);
+            }
+        }
+        for (org.apache.kafka.common.protocol.types.Field def : defs) {
+            Field field = fieldsOf(type).get(def.name.replace("_", "").toLowerCase());
+            Object value = field.get(message);
+            if (BaseRecords.class.isAssignableFrom(field.getType()) && value == null && !def.type.isNullable()) {
+                field.set(message, MemoryRecords.EMPTY);
+            } else if (def.type instanceof Schema && value != null) {
+                fillDefaults(value, (Schema) def.type, field.getType());
+            } else if (Collection.class.isAssignableFrom(field.getType())
+                    && def.type.arrayElementType().get() instanceof Schema) {
+                Class<?> elementClass = elementClassOf(field);
+                Object element = elementClass.getConstructor().newInstance();
+                fillDefaults(element, (Schema) def.type.arrayElementType().get(), elementClass);
+                Collection<Object> items = newCollection(field);
+                items.add(element);
+                field.set(message, items);
+            }
+        }
+    }
+
+    private static Class<?> elementClassOf(Field field) {
+        java.lang.reflect.Type generic = field.getGenericType();
+        if (!(generic instanceof ParameterizedType)) {
+            generic = field.getType().getGenericSuperclass(); // ImplicitLinkedHashMultiCollection<Element>
+        }
+        return (Class<?>) ((ParameterizedType) generic).getActualTypeArguments()[0];
+    }
+
+    @SuppressWarnings("unchecked")
+    private static Collection<Object> newCollection(Field field) throws Exception {
+        return field.getType() == List.class ? new ArrayList<>()
+            : (Collection<Object>) field.getType().getConstructor().newInstance();
+    }
+
     private void unknownTags(List<RawTaggedField> tags, TreeSet<Integer> known) {
         TreeSet<Integer> numbers = new TreeSet<>();
         for (int i = random.nextInt(4); i >= 0; i--) {
@@ -259,15 +339,9 @@ public class WireProof {
         return single(java, type, empty, depth);
     }
 
-    @SuppressWarnings("unchecked")
     private Object collection(Field field, Type elementType, boolean empty, int depth) throws Exception {
-        java.lang.reflect.Type generic = field.getGenericType();
-        if (!(generic instanceof ParameterizedType)) {
-            generic = field.getType().getGenericSuperclass(); // ImplicitLinkedHashMultiCollection<Element>
-        }
-        Class<?> elementClass = (Class<?>) ((ParameterizedType) generic).getActualTypeArguments()[0];
-        Collection<Object> items = field.getType() == List.class ? new ArrayList<>()
-            : (Collection<Object>) field.getType().getConstructor().newInstance();
+        Class<?> elementClass = elementClassOf(field);
+        Collection<Object> items = newCollection(field);
         int count = empty ? 0 : random.nextInt(4);
         if (!empty && !(elementType instanceof Schema) && random.nextInt(40) == 0) {
             count = 100 + random.nextInt(200); // its count takes two bytes as a varint

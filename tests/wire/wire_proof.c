@@ -32,7 +32,9 @@
 struct entry {
     char name[128];
     const struct wire_schema *schema;
+    int16_t key; /* of the API, or the type of the record; -1: none */
     int16_t version;
+    bool is_defaults;
     struct wire_bytes bytes;
     struct wire_bytes json;
     int16_t other; /* -1: none */
@@ -47,7 +49,7 @@ struct file {
 };
 
 static size_t failures;
-static size_t entries_count, prefixes_count, others_count, json_count;
+static size_t entries_count, defaults_count, prefixes_count, others_count, json_count;
 static size_t bytes_count;
 
 static void fail(const struct entry *entry, const char *what)
@@ -100,7 +102,9 @@ static bool next_entry(struct file *file, struct entry *entry)
         return false;
     size_t size = load_be16(take(file, 2));
     snprintf(entry->name, sizeof entry->name, "%.*s", (int)size, (const char *)take(file, size));
+    entry->key = (int16_t)load_be16(take(file, 2));
     entry->version = (int16_t)load_be16(take(file, 2));
+    entry->is_defaults = *take(file, 1) != 0;
     entry->bytes = take_bytes(file);
     entry->json = take_bytes(file);
     entry->other = (int16_t)load_be16(take(file, 2));
@@ -128,6 +132,35 @@ static void prove_encoding(const struct entry *entry, const void *message, const
     else if (!same(&out, entry->bytes))
         fail(entry, what);
     buf_deinit(&out);
+}
+
+/* A message of defaults, with one element of defaults in each array of structs. */
+static void make_defaults(const struct wire_schema *schema, int16_t version, struct arena *arena,
+                          uint8_t *message, bool is_element)
+{
+    if (is_element)
+        wire_default(schema, message);
+    const struct wire_plan *plan = wire_plan_of(schema, version);
+    for (unsigned i = 0; i < (unsigned)plan->plain + plan->tagged; i++) {
+        const struct wire_field *field = &schema->fields[plan->start + i];
+        void *member = message + field->offset;
+        const struct wire_schema *inner =
+            schema->nested != NULL ? schema->nested[field->nested] : NULL;
+        if (field->kind == WIRE_KIND_RECORDS && !(field->flags & WIRE_FIELD_NULLABLE))
+            *(struct wire_bytes *)member = wire_bytes_of("", 0);
+        if (field->kind == WIRE_KIND_STRUCT)
+            make_defaults(inner, version, arena, member, false);
+        if (field->kind == WIRE_KIND_POINTER && *(void **)member != NULL) {
+            uint8_t *copy = arena_must_alloc(arena, inner->size);
+            make_defaults(inner, version, arena, copy, true);
+            *(void **)member = copy;
+        }
+        if (field->kind == (WIRE_KIND_ARRAY | WIRE_KIND_STRUCT)) {
+            uint8_t *item = arena_must_alloc(arena, inner->size);
+            make_defaults(inner, version, arena, item, true);
+            *(struct wire_array *)member = (struct wire_array){item, 1};
+        }
+    }
 }
 
 static void prove_gather(const struct entry *entry, const void *message)
@@ -237,11 +270,62 @@ static void prove(const struct entry *entry)
         prove_other_version(entry, message);
         prove_prefixes(entry);
     }
+    if (entry->is_defaults) {
+        defaults_count++;
+        make_defaults(entry->schema, entry->version, &arena, message, true);
+        prove_encoding(entry, message, "its defaults are others");
+    }
     arena_deinit(&arena);
+}
+
+/* What the lists of APIs and records say the message is. */
+static int16_t key_of(const struct wire_schema *schema)
+{
+    for (size_t i = 0; i < wire_api_count; i++) {
+        if (wire_apis[i].request == schema || wire_apis[i].response == schema)
+            return wire_apis[i].key;
+    }
+    for (unsigned family = 0; family < WIRE_RECORD_FAMILY_COUNT; family++) {
+        size_t count;
+        const struct wire_record_type *types = wire_record_types(family, &count);
+        for (size_t i = 0; i < count; i++) {
+            if (types[i].key == schema || types[i].value == schema)
+                return types[i].id;
+        }
+    }
+    return -1;
+}
+
+static void prove_apis(struct file *file)
+{
+    size_t count = load_be16(take(file, 2));
+    if (count != wire_api_count) {
+        printf("FAILED Apache Kafka has %zu APIs, ottla %zu\n", count, wire_api_count);
+        failures++;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const uint8_t *row = take(file, 9);
+        int16_t key = (int16_t)load_be16(row);
+        int16_t low = (int16_t)load_be16(row + 2), high = (int16_t)load_be16(row + 4);
+        const struct wire_api *api = wire_api_find(key);
+        bool right = api != NULL && api->version_min == low && api->version_max == high &&
+                     api->version_max_stable == (int16_t)load_be16(row + 6) &&
+                     api->listeners == row[8];
+        for (int16_t version = low; version <= high; version++) {
+            const uint8_t *headers = take(file, 2);
+            right = right && wire_request_header_version(api, version) == headers[0] &&
+                    wire_response_header_version(api, version) == headers[1];
+        }
+        if (!right) {
+            printf("FAILED API %d has other versions, listeners or headers\n", key);
+            failures++;
+        }
+    }
 }
 
 static int prove_all(struct file *file)
 {
+    prove_apis(file);
     size_t schema_count;
     const struct wire_schema *const *schemas = wire_schema_all(&schema_count);
     uint64_t *seen = calloc(schema_count, sizeof *seen); /* a bit for each version */
@@ -251,6 +335,8 @@ static int prove_all(struct file *file)
             fail(&entry, "there is no such schema");
             continue;
         }
+        if (key_of(entry.schema) != entry.key)
+            fail(&entry, "it is the message of another API or record type");
         prove(&entry);
         for (size_t i = 0; i < schema_count; i++) {
             if (schemas[i] == entry.schema)
@@ -269,11 +355,11 @@ static int prove_all(struct file *file)
         }
     }
     free(seen);
-    printf(
-        "ottla read and wrote %zu messages in %zu versions: %zu instances, %zu bytes, %zu as JSON, "
-        "%zu in a second version, %zu prefixes refused; %zu failures\n",
-        schema_count, versions_count, entries_count, bytes_count, json_count, others_count,
-        prefixes_count, failures);
+    printf("ottla read and wrote %zu messages in %zu versions: %zu instances (%zu of defaults), "
+           "%zu bytes, %zu as JSON, "
+           "%zu in a second version, %zu prefixes refused; %zu failures\n",
+           schema_count, versions_count, entries_count, defaults_count, bytes_count, json_count,
+           others_count, prefixes_count, failures);
     return failures == 0 ? 0 : 1;
 }
 
@@ -354,6 +440,7 @@ int main(int argc, char **argv)
     if (argc == 4 && strcmp(argv[1], "--seeds") == 0) {
         load(&file, argv[3]);
         struct entry entry = {0};
+        prove_apis(&file);
         while (next_entry(&file, &entry)) {
             if (entry.schema != NULL)
                 seed(argv[2], &entry);

@@ -440,8 +440,8 @@ def tables_of(struct, names):
         plans.append(f"    {{{starts[shape]}, {max(1, struct.size_min(version))}, {len(plain)}, {len(tagged)}, "
                      f"{len(absent)}, {'true' if flexible else 'false'}}},")
     out = [f"static const struct {c_name} defaults_{c_name} = {struct.initializer() or '{0}'};"]
-    if entries:
-        out += [f"static const struct wire_field fields_{c_name}[] = {{", *entries, "};"]
+    # An unused one where there are none: the interpreter adds to the pointer.
+    out += [f"static const struct wire_field fields_{c_name}[] = {{", *(entries or ["    {0},"]), "};"]
     out += [f"static const struct wire_plan plans_{c_name}[] = {{", *plans, "};"]
     nested = struct.nested_structs()
     if nested:
@@ -450,8 +450,7 @@ def tables_of(struct, names):
     out.append(f"const struct wire_schema {c_name}_schema = {{")
     out.append(f'    .name = "{struct.full_name}",')
     out.append(f"    .defaults = &defaults_{c_name},")
-    if entries:
-        out.append(f"    .fields = fields_{c_name},")
+    out.append(f"    .fields = fields_{c_name},")
     out.append(f"    .plans = plans_{c_name},")
     if nested:
         out.append(f"    .nested = nested_{c_name},")
