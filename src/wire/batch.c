@@ -120,10 +120,13 @@ bool batch_stamp_timestamp(void *batch, size_t size, enum batch_timestamp_type t
 {
     uint8_t *at = batch;
     uint16_t before = load_be16(at + BATCH_AT_ATTRIBUTES);
-    uint16_t after = before & (uint16_t)~BATCH_LOG_APPEND_TIME;
+    /* Attributes that nobody has defined go, as they do in Kafka. */
+    uint16_t after =
+        before & (BATCH_CODEC_MASK | BATCH_TRANSACTIONAL | BATCH_CONTROL | BATCH_DELETE_HORIZON);
     if (type == BATCH_TIMESTAMP_LOG_APPEND)
         after |= BATCH_LOG_APPEND_TIME;
-    if (after == before && load_be64(at + BATCH_AT_MAX_TIMESTAMP) == (uint64_t)max_timestamp)
+    if (((after ^ before) & BATCH_LOG_APPEND_TIME) == 0 &&
+        load_be64(at + BATCH_AT_MAX_TIMESTAMP) == (uint64_t)max_timestamp)
         return false;
     store_be16(at + BATCH_AT_ATTRIBUTES, after);
     store_be64(at + BATCH_AT_MAX_TIMESTAMP, (uint64_t)max_timestamp);

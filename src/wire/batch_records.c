@@ -176,7 +176,9 @@ static const struct problem_row problems[BATCH_PROBLEM_COUNT] = {
                             "a batch with a producer id has to have a sequence number"},
     [BATCH_UNKNOWN_CODEC] = {WIRE_ERROR_UNSUPPORTED_COMPRESSION_TYPE,
                              "the batch's compression is not known"},
-    [BATCH_BAD_COMPRESSION] = {WIRE_ERROR_CORRUPT_MESSAGE, "the records do not decompress"},
+    /* Kafka says UNKNOWN_SERVER_ERROR. Not CORRUPT_MESSAGE: the checksum is right, so that
+     * sending it again will not help. */
+    [BATCH_BAD_COMPRESSION] = {WIRE_ERROR_INVALID_RECORD, "the records do not decompress"},
     [BATCH_TOO_LARGE_DECOMPRESSED] = {WIRE_ERROR_MESSAGE_TOO_LARGE,
                                       "the decompressed records are larger than "
                                       "max.decompressed.message.bytes"},
@@ -253,6 +255,9 @@ static enum batch_problem check_record(const struct batch_check *check, bool log
         if (age > check->timestamp_before_max_ms ||
             (int64_t)(0 - (uint64_t)age) > check->timestamp_after_max_ms)
             return BATCH_TIMESTAMP_OUT_OF_RANGE;
+        /* A good time in a batch that says LogAppendTime passes, as it does in Kafka: the stamping
+         * takes the attribute back. */
+        return BATCH_OK;
     }
     return log_append_time ? BATCH_TIMESTAMP_TYPE : BATCH_OK;
 }
