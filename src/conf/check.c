@@ -30,8 +30,6 @@ struct order_rule {
 static const struct order_rule order_rules[] = {
     {CONF_BROKER_REPLICA_FETCH_WAIT_MAX_MS, CONF_BROKER_REPLICA_SOCKET_TIMEOUT_MS, false},
     {CONF_BROKER_REPLICA_FETCH_WAIT_MAX_MS, CONF_BROKER_REPLICA_LAG_TIME_MAX_MS, false},
-    {CONF_BROKER_CONNECTION_FAILED_AUTHENTICATION_DELAY_MS, CONF_BROKER_CONNECTIONS_MAX_IDLE_MS,
-     true},
     MIN_VALUE_MAX(CONSUMER, SESSION_TIMEOUT_MS),
     MIN_VALUE_MAX(CONSUMER, HEARTBEAT_INTERVAL_MS),
     MIN_VALUE_MAX(CONSUMER, ASSIGNMENT_INTERVAL_MS),
@@ -151,6 +149,13 @@ static void check_cordoned(const struct conf_checker *checker)
 static void check_connections(const struct conf_checker *checker)
 {
     const struct conf *conf = checker->conf;
+    int64_t idle_ms = conf_int(conf, CONF_BROKER_CONNECTIONS_MAX_IDLE_MS);
+    int64_t failed_ms = conf_int(conf, CONF_BROKER_CONNECTION_FAILED_AUTHENTICATION_DELAY_MS);
+    if (idle_ms >= 0 && failed_ms >= idle_ms)
+        conf_wrong(checker, CONF_BROKER_CONNECTIONS_MAX_IDLE_MS,
+                   "has to be more than connection.failed.authentication.delay.ms, which is %lld, "
+                   "or -1",
+                   (long long)failed_ms);
     int64_t queued = conf_int(conf, CONF_BROKER_QUEUED_MAX_REQUEST_BYTES);
     int64_t request = conf_int(conf, CONF_BROKER_SOCKET_REQUEST_MAX_BYTES);
     if (queued > 0 && queued < request)

@@ -221,12 +221,13 @@ static void resolve_advertised(const struct conf_checker *checker, const struct 
     struct conf_listener *given;
     size_t given_count = parse_listeners(checker, CONF_BROKER_ADVERTISED_LISTENERS, map, &given);
     bool any_given = !conf_is_null(conf, CONF_BROKER_ADVERTISED_LISTENERS);
+    bool all_right = conf->listener_count == conf_list(conf, CONF_BROKER_LISTENERS).count;
     conf->advertised = arena_must_alloc_array(&conf->arena, given_count + conf->listener_count,
                                               sizeof *conf->advertised);
     for (size_t i = 0; i < given_count; i++) {
         check_advertised_host(checker, CONF_BROKER_ADVERTISED_LISTENERS, &given[i]);
         conf->advertised[conf->advertised_count++] = given[i];
-        if (!given[i].controller && conf_is_broker(conf) &&
+        if (!given[i].controller && conf_is_broker(conf) && all_right &&
             conf_listener_find(conf, given[i].name) == NULL)
             conf_wrong(checker, CONF_BROKER_ADVERTISED_LISTENERS, "%s is not one of listeners",
                        given[i].name);
