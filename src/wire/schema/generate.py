@@ -70,7 +70,7 @@ class Range:
         return Range(low, high)
 
     def within(self, other):
-        if self.low < other.low or (self.high > other.high and self.high != INT16_MAX):
+        if self.low < other.low or self.low > other.high or (self.high > other.high and self.high != INT16_MAX):
             raise SchemaError(f"versions {self} are outside {other}")
         return Range(self.low, min(self.high, other.high))
 
@@ -81,6 +81,8 @@ class Range:
         return (self.low, self.high) == (other.low, other.high)
 
     def __str__(self):
+        if self.high == INT16_MAX:
+            return f"{self.low}+"
         return str(self.low) if self.low == self.high else f"{self.low}-{self.high}"
 
 
@@ -280,6 +282,8 @@ class Message:
             if word == "versions" and words:
                 text = words.pop(0)
                 self.versions = None if text == "none" else Range.parse(text)
+                if text.endswith("+"):
+                    raise SchemaError("a message's versions have an end")
             elif word == "flexible" and words:
                 self.flexible = Range.parse(words.pop(0)).low
             elif word == "listeners":
