@@ -51,7 +51,7 @@ uint16_t broker_listener_port(const struct broker_listener *listener)
 {
     if (listener->advertised != NULL && listener->advertised->port != 0)
         return listener->advertised->port;
-    return listener->port;
+    return listener->port != 0 ? listener->port : listener->conf->port;
 }
 
 static void listener_text(const struct broker_listener *listener, struct buf *out)

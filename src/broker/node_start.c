@@ -71,6 +71,7 @@ struct node_start {
     uint64_t began_ns;
 
     struct env_job storage;
+    int64_t wall_ms;
     uint8_t random[512]; /* drawn on the shard, for ids that the storage job makes */
     size_t random_used;
     enum err err;
@@ -158,9 +159,50 @@ static void cluster_id_new(struct node_start *start, char out[UUID_TEXT_BYTES])
     uuid_to_text(&id, out);
 }
 
+static size_t controller_endpoints(struct broker_node *node, struct quorum_endpoint *out)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < node->listener_count; i++) {
+        const struct broker_listener *listener = &node->listeners[i];
+        if (listener->controller)
+            out[count++] = (struct quorum_endpoint){.listener = listener->name,
+                                                    .host = broker_listener_host(listener),
+                                                    .port = broker_listener_port(listener)};
+    }
+    return count;
+}
+
+/* A cluster of this node alone may be made on the spot. One of several must be formatted by hand,
+ * since all its nodes need the same id. */
+static bool is_alone(const struct broker_node *node)
+{
+    size_t voter_count = 0;
+    const struct conf_voter *voters = conf_voters(node->conf, &voter_count);
+    if (!node->is_controller || !node->is_broker)
+        return false;
+    if (voter_count > 0)
+        return voter_count == 1 && voters[0].id == node->id;
+    return conf_list(node->conf, CONF_BROKER_CONTROLLER_QUORUM_BOOTSTRAP_SERVERS).count <= 1;
+}
+
 static enum err storage_format(struct node_start *start, struct env_disk *disk, const char **paths)
 {
     struct broker_node *node = start->node;
+    if (!is_alone(node)) {
+        snprintf(start->why, sizeof start->why,
+                 "%s is not formatted; a node of a cluster of several is formatted with `ottla "
+                 "storage format --cluster-id ID`, the same id on each",
+                 paths[0]);
+        return ERR_NOTFOUND;
+    }
+    struct quorum_endpoint *endpoints = mem_zalloc((node->listener_count + 1) * sizeof *endpoints);
+    struct quorum_format_voter voter = {
+        .id = node->id,
+        .endpoints = endpoints,
+        .endpoint_count = controller_endpoints(node, endpoints),
+    };
+    size_t static_voters = 0;
+    conf_voters(node->conf, &static_voters);
     char cluster_id[UUID_TEXT_BYTES];
     cluster_id_new(start, cluster_id);
     struct quorum_format_options options = {
@@ -169,7 +211,9 @@ static enum err storage_format(struct node_start *start, struct env_disk *disk, 
         .metadata_dir = node->dirs[node->metadata_dir].path,
         .cluster_id = cluster_id,
         .node_id = node->id,
-        .wall_ms = env_wall_ms(broker_node_env(node)),
+        .voters = &voter,
+        .voter_count = static_voters == 0 ? 1 : 0,
+        .wall_ms = start->wall_ms,
         .random = start_random,
         .context = start,
         .say = start_say,
@@ -179,6 +223,7 @@ static enum err storage_format(struct node_start *start, struct env_disk *disk, 
     enum err err = quorum_format(disk, &options, error);
     if (err != ERR_OK)
         snprintf(start->why, sizeof start->why, "%s", error);
+    mem_free(endpoints);
     return err;
 }
 
@@ -274,6 +319,7 @@ void broker_start_begin(struct broker_node *node)
     start->dirs = mem_zalloc(node->dir_count * sizeof start->dirs[0]);
     start->shards = mem_zalloc(node->shard_count * sizeof start->shards[0]);
     env_random(broker_node_env(node), start->random, sizeof start->random);
+    start->wall_ms = env_wall_ms(broker_node_env(node));
     start->stage = START_STORAGE;
     start->busy = true;
     start->storage.run = storage_run;
@@ -376,19 +422,6 @@ static void controller_failed(void *context, const char *why)
     broker_node_fail(context, why);
 }
 
-static size_t controller_endpoints(struct broker_node *node, struct quorum_endpoint *out)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < node->listener_count; i++) {
-        const struct broker_listener *listener = &node->listeners[i];
-        if (listener->controller)
-            out[count++] = (struct quorum_endpoint){.listener = listener->name,
-                                                    .host = broker_listener_host(listener),
-                                                    .port = broker_listener_port(listener)};
-    }
-    return count;
-}
-
 static void lifecycle_registered(void *context, int64_t broker_epoch)
 {
     struct broker_node *node = context;
@@ -419,11 +452,10 @@ static void lifecycle_enter(struct node_start *start)
         const struct broker_listener *listener = &node->listeners[i];
         if (listener->controller || listener->advertised == NULL)
             continue;
-        uint16_t port = broker_listener_port(listener);
         listeners[count++] = (struct lifecycle_listener){
             .name = listener->name,
             .host = broker_listener_host(listener),
-            .port = port != 0 ? port : listener->conf->port,
+            .port = broker_listener_port(listener),
             .security_protocol = (int16_t)listener->conf->protocol,
         };
     }

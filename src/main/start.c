@@ -201,7 +201,10 @@ static void stop(struct start *start)
     if (start->stopping)
         return;
     start->stopping = true;
-    broker_node_stop(start->node);
+    if (start->started)
+        broker_node_stop(start->node);
+    else
+        os_stop(start->os);
 }
 
 static void on_running(void *context, struct broker_node *node)
@@ -235,8 +238,6 @@ static void on_signal(struct env *env, void *context, enum os_signal signal)
     stop(start);
 }
 
-static void start_deliver(struct env *env, struct env_timer *timer);
-
 struct start_timer {
     struct env_timer timer;
     struct start *start;
@@ -246,8 +247,10 @@ static void start_deliver(struct env *env, struct env_timer *timer)
 {
     UNUSED(env);
     struct start_timer *own = CONTAINER_OF(timer, struct start_timer, timer);
-    if (!own->start->stopping)
-        broker_node_start(own->start->node);
+    if (own->start->stopping)
+        return;
+    own->start->started = true;
+    broker_node_start(own->start->node);
 }
 
 static size_t device_count(const struct conf *conf)
