@@ -1,0 +1,292 @@
+/*
+ * The controller's list of decisions, and what they share. A decision never changes the image: it
+ * says records, and sees their effect in its next input.
+ */
+#include "control_int.h"
+#include "wire/records.h"
+
+#include "base/mem.h"
+#include "conf/conf.h"
+#include "meta/features.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+/* ---- Life
+ * --------------------------------------------------------------------------------------------- */
+
+struct control *control_new(const struct control_options *options)
+{
+    struct control *control = mem_zalloc(sizeof *control);
+    control->conf = options->conf;
+    control->node_id = options->node_id;
+    control->cluster_id = mem_strdup(options->cluster_id);
+    hmap_init(&control->brokers);
+    return control;
+}
+
+void control_free(struct control *control)
+{
+    if (control == NULL)
+        return;
+    control_brokers_forget(control);
+    hmap_deinit(&control->brokers);
+    mem_free(control->cluster_id);
+    mem_free(control);
+}
+
+/* ---- What decisions share
+ * -------------------------------------------------------------------------------- */
+
+void *control_new_message(const struct wire_schema *schema, struct arena *arena, size_t count)
+{
+    size_t size = wire_schema_struct_size(schema);
+    char *items = arena_must_alloc_array(arena, count, size);
+    for (size_t i = 0; i < count; i++)
+        wire_default(schema, items + i * size);
+    return items;
+}
+
+void control_record(struct control_work *work, enum wire_metadata_record key, int16_t version,
+                    const void *message)
+{
+    struct control_output *out = work->out;
+    if (out->count == work->capacity) {
+        work->capacity = work->capacity == 0 ? 16 : work->capacity * 2;
+        struct meta_record *records =
+            arena_must_alloc_array(work->in->arena, work->capacity, sizeof *records);
+        if (out->count > 0)
+            memcpy(records, out->records, out->count * sizeof *records);
+        out->records = records;
+    }
+    out->records[out->count++] =
+        (struct meta_record){.key = (int16_t)key, .version = version, .message = message};
+}
+
+struct wire_string control_text(struct control_work *work, const char *format, ...)
+{
+    va_list args, again;
+    va_start(args, format);
+    va_copy(again, args);
+    int size = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    ASSERT(size >= 0);
+    char *text = arena_must_alloc(work->in->arena, (size_t)size + 1);
+    vsnprintf(text, (size_t)size + 1, format, again);
+    va_end(again);
+    return wire_string_of(text, (size_t)size);
+}
+
+uint32_t control_random_below(struct control_work *work, uint32_t bound)
+{
+    uint64_t draw;
+    work->in->random(work->in->random_context, &draw, sizeof draw);
+    return (uint32_t)(draw % bound);
+}
+
+struct uuid control_random_uuid(struct control_work *work)
+{
+    uint8_t draw[16];
+    struct uuid uuid;
+    do
+        work->in->random(work->in->random_context, draw, sizeof draw);
+    while (!uuid_from_random(draw, &uuid));
+    return uuid;
+}
+
+/* ---- The list
+ * -----------------------------------------------------------------------------------------------
+ */
+
+struct control_api {
+    int16_t key;
+    void (*decide)(struct control_work *work);
+};
+
+static const struct control_api control_apis[] = {
+    {WIRE_API_CREATE_TOPICS, control_create_topics},
+    {WIRE_API_DELETE_TOPICS, control_delete_topics},
+    {WIRE_API_BROKER_REGISTRATION, control_broker_registration},
+    {WIRE_API_BROKER_HEARTBEAT, control_broker_heartbeat},
+    {WIRE_API_UNREGISTER_BROKER, control_unregister_broker},
+    {WIRE_API_ALLOCATE_PRODUCER_IDS, control_allocate_producer_ids},
+    {WIRE_API_CONTROLLER_REGISTRATION, control_controller_registration},
+};
+
+static const struct control_api *api_find(int16_t key)
+{
+    for (size_t i = 0; i < ARRAY_COUNT(control_apis); i++) {
+        if (control_apis[i].key == key)
+            return &control_apis[i];
+    }
+    return NULL;
+}
+
+bool control_serves(int16_t api_key)
+{
+    return api_find(api_key) != NULL;
+}
+
+static struct control_work work_begin(struct control *control, const struct control_input *input,
+                                      struct control_output *out)
+{
+    *out = (struct control_output){0};
+    return (struct control_work){.control = control, .in = input, .out = out};
+}
+
+void control_decide(struct control *control, const struct control_input *input, int16_t api_key,
+                    int16_t version, const void *request, struct control_output *out)
+{
+    const struct control_api *api = api_find(api_key);
+    ASSERT(api != NULL);
+    ASSERT(control->active);
+    struct control_work work = work_begin(control, input, out);
+    work.api_key = api_key;
+    work.version = version;
+    work.request = request;
+    api->decide(&work);
+    ASSERT(out->reply != NULL);
+}
+
+/* ---- Errors of a whole request
+ * ------------------------------------------------------------------------------- */
+
+static void *create_topics_error(const struct wire_create_topics_request *request, int16_t error,
+                                 struct wire_string message, struct arena *arena)
+{
+    struct wire_create_topics_response *reply =
+        control_new_message(&wire_create_topics_response_schema, arena, 1);
+    reply->topics.count = request->topics.count;
+    reply->topics.items =
+        control_new_message(&wire_create_topics_response_creatable_topic_result_schema, arena,
+                            (size_t)request->topics.count);
+    for (int32_t i = 0; i < request->topics.count; i++) {
+        reply->topics.items[i].name = request->topics.items[i].name;
+        reply->topics.items[i].error_code = error;
+        reply->topics.items[i].error_message = message;
+    }
+    return reply;
+}
+
+static void *delete_topics_error(const struct wire_delete_topics_request *request, int16_t version,
+                                 int16_t error, struct wire_string message, struct arena *arena)
+{
+    struct wire_delete_topics_response *reply =
+        control_new_message(&wire_delete_topics_response_schema, arena, 1);
+    int32_t count = version >= 6 ? request->topics.count : request->topic_names.count;
+    reply->responses.count = count;
+    reply->responses.items = control_new_message(
+        &wire_delete_topics_response_deletable_topic_result_schema, arena, (size_t)count);
+    for (int32_t i = 0; i < count; i++) {
+        struct wire_delete_topics_response_deletable_topic_result *one = &reply->responses.items[i];
+        one->name = version >= 6 ? request->topics.items[i].name : request->topic_names.items[i];
+        if (version >= 6)
+            one->topic_id = request->topics.items[i].topic_id;
+        one->error_code = error;
+        one->error_message = message;
+    }
+    return reply;
+}
+
+void *control_error_reply(int16_t api_key, int16_t version, const void *request, int16_t error,
+                          const char *message, struct arena *arena)
+{
+    struct wire_string text = {0};
+    if (message != NULL)
+        text = wire_string_copy(wire_string_from(message), arena);
+    switch (api_key) {
+    case WIRE_API_CREATE_TOPICS:
+        return create_topics_error(request, error, text, arena);
+    case WIRE_API_DELETE_TOPICS:
+        return delete_topics_error(request, version, error, text, arena);
+    case WIRE_API_BROKER_REGISTRATION: {
+        struct wire_broker_registration_response *reply =
+            control_new_message(&wire_broker_registration_response_schema, arena, 1);
+        reply->error_code = error;
+        return reply;
+    }
+    case WIRE_API_BROKER_HEARTBEAT: {
+        struct wire_broker_heartbeat_response *reply =
+            control_new_message(&wire_broker_heartbeat_response_schema, arena, 1);
+        reply->error_code = error;
+        return reply;
+    }
+    case WIRE_API_UNREGISTER_BROKER: {
+        struct wire_unregister_broker_response *reply =
+            control_new_message(&wire_unregister_broker_response_schema, arena, 1);
+        reply->error_code = error;
+        reply->error_message = text;
+        return reply;
+    }
+    case WIRE_API_ALLOCATE_PRODUCER_IDS: {
+        struct wire_allocate_producer_ids_response *reply =
+            control_new_message(&wire_allocate_producer_ids_response_schema, arena, 1);
+        reply->error_code = error;
+        return reply;
+    }
+    case WIRE_API_CONTROLLER_REGISTRATION: {
+        struct wire_controller_registration_response *reply =
+            control_new_message(&wire_controller_registration_response_schema, arena, 1);
+        reply->error_code = error;
+        reply->error_message = text;
+        return reply;
+    }
+    default:
+        UNREACHABLE();
+    }
+}
+
+/* ---- Leadership
+ * -------------------------------------------------------------------------------------------------
+ */
+
+void control_activate(struct control *control, const struct control_input *input,
+                      const struct meta_record *bootstrap, size_t bootstrap_count,
+                      bool in_transaction, struct control_output *out)
+{
+    ASSERT(!control->active);
+    control->active = true;
+    struct control_work work = work_begin(control, input, out);
+    if (in_transaction) {
+        /* The leader before us ended in the middle of one. */
+        struct wire_abort_transaction_record *abort = CONTROL_NEW(&work, abort_transaction_record);
+        abort->reason = wire_string_from("its controller is gone");
+        control_record(&work, WIRE_METADATA_RECORD_ABORT_TRANSACTION, 0, abort);
+    }
+    bool empty = meta_image_metadata_version(input->image) == 0;
+    for (size_t i = 0; empty && i < bootstrap_count; i++)
+        control_record(&work, (enum wire_metadata_record)bootstrap[i].key, bootstrap[i].version,
+                       bootstrap[i].message);
+    control_brokers_follow(control, input->image, input->now_ms);
+}
+
+void control_deactivate(struct control *control)
+{
+    control->active = false;
+    control_brokers_forget(control);
+}
+
+void control_applied(struct control *control, const struct meta_image *before,
+                     const struct meta_image *after, int64_t now_ms)
+{
+    bool same = before != NULL && before->brokers.root == after->brokers.root;
+    if (control->active && !same)
+        control_brokers_follow(control, after, now_ms);
+}
+
+/* ---- Time
+ * -------------------------------------------------------------------------------------------------------
+ */
+
+int64_t control_deadline_ms(const struct control *control)
+{
+    return control->active ? control_session_deadline_ms(control) : INT64_MAX;
+}
+
+void control_tick(struct control *control, const struct control_input *input,
+                  struct control_output *out)
+{
+    struct control_work work = work_begin(control, input, out);
+    if (control->active)
+        control_fence_stale(&work);
+}

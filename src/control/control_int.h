@@ -1,0 +1,91 @@
+#ifndef CONTROL_CONTROL_INT_H
+#define CONTROL_CONTROL_INT_H
+#include "base/hmap.h"
+#include "control/control.h"
+#include "wire/api_keys.h"
+#include "wire/errors.h"
+#include "wire/messages.h"
+
+/* What is known of a registered broker beside its registration; soft state. */
+struct control_broker {
+    struct hmap_node node;
+    int32_t id;
+    int64_t epoch;           /* heard of as this epoch; -1: not since this leadership began */
+    int64_t contact_ms;      /* the last time, or when this leadership began */
+    int64_t metadata_offset; /* what it said it has got to; -1 */
+    int64_t shutdown_offset; /* it may go when all others have got to here; -1: stays */
+};
+
+struct control {
+    const struct conf *conf;
+    int32_t node_id;
+    char *cluster_id;
+    bool active;
+    struct hmap brokers; /* struct control_broker by id */
+};
+
+/* One decision being made. */
+struct control_work {
+    struct control *control;
+    const struct control_input *in;
+    struct control_output *out;
+    size_t capacity; /* of out->records */
+    int16_t api_key;
+    int16_t version;
+    const void *request;
+};
+
+/* A record of `message`'s type appended to the decision's; message is in the arena. */
+void control_record(struct control_work *work, enum wire_metadata_record key, int16_t version,
+                    const void *message);
+#define CONTROL_NEW(work, name) \
+    ((struct wire_##name *)control_new_message(&wire_##name##_schema, (work)->in->arena, 1))
+#define CONTROL_NEW_ARRAY(work, name, count) \
+    ((struct wire_##name *)control_new_message(&wire_##name##_schema, (work)->in->arena, count))
+void *control_new_message(const struct wire_schema *schema, struct arena *arena, size_t count);
+/* printf into the arena, as a string of the wire. */
+struct wire_string control_text(struct control_work *work, const char *format, ...)
+    PRINTF_LIKE(2, 3);
+/* Uniform in [0, bound). */
+uint32_t control_random_below(struct control_work *work, uint32_t bound);
+struct uuid control_random_uuid(struct control_work *work);
+
+/* ---- control_brokers.c ---- */
+void control_broker_registration(struct control_work *work);
+void control_broker_heartbeat(struct control_work *work);
+void control_unregister_broker(struct control_work *work);
+void control_controller_registration(struct control_work *work);
+void control_allocate_producer_ids(struct control_work *work);
+/* Brokers whose session is over. */
+void control_fence_stale(struct control_work *work);
+int64_t control_session_deadline_ms(const struct control *control);
+struct control_broker *control_broker_get(struct control *control, int32_t id);
+void control_brokers_follow(struct control *control, const struct meta_image *image,
+                            int64_t now_ms);
+void control_brokers_forget(struct control *control);
+
+/* ---- control_leaders.c ---- */
+
+/* What is about to become true of one broker, on top of the image. */
+struct control_leaders {
+    int32_t leaving;  /* not to lead, out of in-sync replicas; -1 */
+    int32_t unclean;  /* may have lost its tail: also not eligible any more (KIP-966); -1 */
+    int32_t entering; /* unfenced by this decision; -1 */
+};
+/* New leaders and in-sync replicas for all partitions that this touches. */
+void control_move_leaders(struct control_work *work, const struct control_leaders *change);
+bool control_leads_any(const struct meta_image *image, int32_t broker_id);
+bool control_broker_is_active(const struct meta_broker *broker);
+
+/* ---- control_topics.c, control_place.c ---- */
+void control_create_topics(struct control_work *work);
+void control_delete_topics(struct control_work *work);
+
+/* Replicas for new partitions: `count` rows of `factor` broker ids, leaders active, racks and
+ * brokers taken in turn. NULL: *error_text says why it cannot be done. */
+const int32_t *control_place(struct control_work *work, int32_t count, int16_t factor,
+                             struct wire_string *error_text);
+/* The directory that a new replica on this broker is assigned to (KIP-858). */
+struct uuid control_default_dir(const struct meta_broker *broker);
+
+#endif
