@@ -1,14 +1,15 @@
 /*
- * A plog's life apart from what it reads and writes: settings, getters, waiters, and plog_step, which
- * decides what it does next.
+ * A plog's life apart from what it reads and writes: settings, getters, waiters, and plog_step,
+ * which decides what it does next.
  *
- * busy says what keeps appends waiting. It leaves NONE only in the *_begin functions, which plog_step
- * (and, for files that have to be opened or rolled, plog_append) calls, and comes back to NONE only
- * in the done of the job that they submitted:
+ * busy says what keeps appends waiting. It leaves NONE only in the *_begin functions, which
+ * plog_step (and, for files that have to be opened or rolled, plog_append) calls, and comes back to
+ * NONE only in the done of the job that they submitted:
  *
  *   NONE -> LOADING      plog_open            -> NONE (state OPEN), or state FAILED
  *   NONE -> ACTIVATING   plog_activate        -> NONE
  *   NONE -> ROLLING      plog_roll_begin      -> NONE
+ *   NONE -> HISTORY      plog_history_begin   -> NONE
  *   NONE -> REPAIRING    plog_repair_begin    -> NONE
  *   NONE -> TRUNCATING   plog_truncate_begin  -> NONE
  *   NONE -> CLOSING      plog_close_begin     -> NONE, state CLOSED
@@ -18,9 +19,10 @@
  * begin.
  */
 #define LOG_ROOM "plog"
+#include "plog/plog_int.h"
+
 #include "base/log.h"
 #include "base/mem.h"
-#include "plog/plog_int.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -385,8 +387,8 @@ bool plog_mark_find(const struct plog *plog, int64_t offset, int64_t base_offset
 {
     ASSERT(offset >= 0);
     return mark_find(plog->read_marks, PLOG_READ_MARKS, offset, base_offset, out_position) ||
-           (plog->tail != NULL && mark_find(plog->tail->marks, PLOG_TAIL_MARKS, offset,
-                                            base_offset, out_position));
+           (plog->tail != NULL &&
+            mark_find(plog->tail->marks, PLOG_TAIL_MARKS, offset, base_offset, out_position));
 }
 
 /* ---- Waiting -------------------------------------------------------------------------------- */
@@ -462,7 +464,7 @@ static void op_queue(struct plog *plog, struct plog_op *op, enum plog_op_kind ki
 {
     ASSERT(op->done != NULL);
     list_init(&op->node);
-    op->kind = kind;
+    op->kind = (int)kind;
     op->offset = offset;
     op->err = ERR_OK;
     if (plog->state != PLOG_STATE_OPEN) {
@@ -535,8 +537,7 @@ static void ops_start(struct plog *plog)
         return;
     switch (op->kind) {
     case PLOG_OP_TRUNCATE:
-        plog_truncate_begin(plog, op->offset,
-                            op->offset < plog->segments[0].base_offset);
+        plog_truncate_begin(plog, op->offset, op->offset < plog->segments[0].base_offset);
         return;
     case PLOG_OP_RESET:
         plog_truncate_begin(plog, op->offset, true);
@@ -557,6 +558,9 @@ static bool sync_may_begin(const struct plog *plog)
         return false;
     if (plog->busy == PLOG_BUSY_TRUNCATING || plog->busy == PLOG_BUSY_CLOSING ||
         plog->busy == PLOG_BUSY_DELETING)
+        return false;
+    /* A roll works on the same indexes, and is soon over. */
+    if (plog->busy == PLOG_BUSY_ROLLING && plog->checkpoint_wanted)
         return false;
     LIST_FOR_EACH (node, &plog->ops) {
         if (LIST_ENTRY(node, struct plog_op, node)->kind != PLOG_OP_ROLL)

@@ -114,7 +114,8 @@ struct plog_host_options {
 struct plog_host *plog_host_new(const struct plog_host_options *options);
 /* All plogs are freed, and it is idle; in a simulated crash the latter need not be. */
 void plog_host_free(struct plog_host *host);
-/* No file waits to be closed and nothing is on its way: a stopping node turns its loop until then. */
+/* No file waits to be closed and nothing is on its way: a stopping node turns its loop until then.
+ */
 bool plog_host_is_idle(const struct plog_host *host);
 /* Another shard found the directory broken. Does not call dir_failed. */
 void plog_host_fail_dir(struct plog_host *host, uint32_t dir, enum err err);
@@ -216,7 +217,6 @@ struct plog_opening {
     size_t recovered_count; /* whose tails were scanned */
     size_t created_count;
     uint64_t scanned_bytes;   /* by recovery so far */
-    uint64_t to_scan_bytes;   /* known to be scanned so far; grows as logs are looked at */
     uint64_t truncated_bytes; /* damaged tails that were cut off */
 
     struct plog_opening_job *job; /* plog's */

@@ -1,5 +1,7 @@
 #include "plog/plog_batch_int.h"
 
+#include "codec/codec.h"
+
 enum err plog_header_read(const uint8_t *data, struct batch_header *out)
 {
     enum err err = batch_header_read(data, BATCH_HEADER_BYTES, out);

@@ -1,7 +1,7 @@
 #ifndef PLOG_PLOG_BATCH_INT_H
 #define PLOG_PLOG_BATCH_INT_H
-/* What a segment's code needs of a batch beyond wire/batch.h: a header whose numbers can be trusted,
- * and the ends of transactions. */
+/* What a segment's code needs of a batch beyond wire/batch.h: a header whose numbers can be
+ * trusted, and the ends of transactions. */
 #include "base/err.h"
 #include "wire/batch.h"
 
@@ -10,8 +10,8 @@
 
 /*
  * From BATCH_HEADER_BYTES bytes of a file. Besides what batch_header_read says, ERR_CORRUPT for
- * offsets that cannot be: then neither the last offset nor the next wraps. The checksum is not looked
- * at.
+ * offsets that cannot be: then neither the last offset nor the next wraps. The checksum is not
+ * looked at.
  */
 enum err plog_header_read(const uint8_t *data, struct batch_header *out) MUST_USE;
 

@@ -1,6 +1,7 @@
 /* Small blocking steps that several jobs share. */
-#include "base/mem.h"
 #include "plog/plog_int.h"
+
+#include "base/mem.h"
 
 #include <stdio.h>
 #include <string.h>

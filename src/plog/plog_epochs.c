@@ -4,8 +4,9 @@
  * The file is written by checkpoint, truncation and close; what is newer is found again in the
  * batches behind the recovery point.
  */
-#include "base/mem.h"
 #include "plog/plog_int.h"
+
+#include "base/mem.h"
 
 #include <string.h>
 
@@ -63,7 +64,8 @@ void plog_epochs_assign(struct plog *plog, int32_t epoch, int64_t start_offset)
     if (epoch < 0 || start_offset < 0 || epoch <= plog_latest_epoch(plog))
         return;
     /* An epoch without records gives way to the one that has them. */
-    while (plog->epoch_count > 0 && plog->epochs[plog->epoch_count - 1].start_offset >= start_offset)
+    while (plog->epoch_count > 0 &&
+           plog->epochs[plog->epoch_count - 1].start_offset >= start_offset)
         plog->epoch_count--;
     if (plog->epoch_count == plog->epoch_capacity) {
         plog->epoch_capacity = plog->epoch_capacity == 0 ? 2 : plog->epoch_capacity * 2;
@@ -80,7 +82,8 @@ void plog_begin_epoch(struct plog *plog, int32_t epoch)
 
 void plog_epochs_truncate_end(struct plog *plog, int64_t end_offset)
 {
-    while (plog->epoch_count > 0 && plog->epochs[plog->epoch_count - 1].start_offset >= end_offset) {
+    while (plog->epoch_count > 0 &&
+           plog->epochs[plog->epoch_count - 1].start_offset >= end_offset) {
         plog->epoch_count--;
         plog->epochs_dirty = true;
     }

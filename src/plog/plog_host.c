@@ -3,9 +3,10 @@
  * the turn in which plogs go on, and directories that fail.
  */
 #define LOG_ROOM "plog"
+#include "plog/plog_int.h"
+
 #include "base/log.h"
 #include "base/mem.h"
-#include "plog/plog_int.h"
 
 #include <stdio.h>
 #include <string.h>

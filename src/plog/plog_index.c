@@ -1,6 +1,6 @@
 /*
- * Looking things up in segments: one code for the shard, where only what is in memory can be had, and
- * for jobs, which wait for the disk.
+ * Looking things up in segments: one code for the shard, where only what is in memory can be had,
+ * and for jobs, which wait for the disk.
  *
  * An index is a hint. What it says is checked against the batch that it points to, and a segment is
  * walked from its start when that is not there.
@@ -93,8 +93,7 @@ enum err plog_segment_seek(const struct plog_source *source, struct env_file *lo
         if (position < window_at || position + BATCH_HEADER_BYTES > window_at + window_size) {
             size_t wanted = limit - position < sizeof window ? limit - position : sizeof window;
             size_t got;
-            enum err err =
-                plog_source_read_some(source, log, window, wanted, position, &got);
+            enum err err = plog_source_read_some(source, log, window, wanted, position, &got);
             if (err != ERR_OK)
                 return err;
             if (got < BATCH_HEADER_BYTES)

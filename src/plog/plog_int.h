@@ -3,11 +3,13 @@
 /*
  * The inside of plog: what its files share. See README.md for the invariants, by number.
  *
- * Functions marked "job" block and run on a disk thread; they touch nothing but their arguments. All
- * others run on the shard.
+ * Functions marked "job" block and run on a disk thread; they touch nothing but their arguments.
+ * All others run on the shard.
  */
-#include "plog/plog.h"
 #include "plog/plog_batch_int.h"
+
+#include "codec/codec.h"
+#include "plog/plog.h"
 #include "plog/plog_files.h"
 
 #define PLOG_DIR_PATH_BYTES_MAX 900
@@ -29,8 +31,8 @@ struct plog_segment {
     int64_t append_ms;            /* wall clock of the last append, or the file's time */
     struct plog_files *files;     /* NULL while closed */
     uint32_t size_bytes;
-    bool dirty;         /* written to since the last sync began */
-    bool index_dirty;   /* its indexes, likewise: only what a checkpoint syncs */
+    bool dirty;       /* written to since the last sync began */
+    bool index_dirty; /* its indexes, likewise: only what a checkpoint syncs */
     bool has_txnindex;
 };
 
@@ -73,7 +75,7 @@ struct plog_tail {
     uint32_t bytes_since_index;
     uint32_t pending_count; /* index entries not written to the file yet */
     uint32_t time_pending_count;
-    uint32_t timeindex_count; /* in the file */
+    uint32_t timeindex_count;              /* in the file */
     struct plog_timeindex_entry time_last; /* the last one, written or not */
     uint32_t next_mark;
     struct plog_index_entry pending[PLOG_PENDING_MAX];
@@ -89,18 +91,27 @@ enum plog_busy {
     PLOG_BUSY_LOADING,    /* plog_open */
     PLOG_BUSY_ACTIVATING, /* the active segment's files are being opened */
     PLOG_BUSY_ROLLING,
+    PLOG_BUSY_HISTORY, /* a producer's older batches are being looked for */
     PLOG_BUSY_TRUNCATING,
     PLOG_BUSY_REPAIRING, /* a failed write is being cut off */
     PLOG_BUSY_CLOSING,
     PLOG_BUSY_DELETING,
 };
 
-enum plog_op_kind { PLOG_OP_TRUNCATE, PLOG_OP_RESET, PLOG_OP_ROLL, PLOG_OP_CLOSE, PLOG_OP_DELETE };
+enum plog_op_kind {
+    PLOG_OP_SYNC,
+    PLOG_OP_CHECKPOINT,
+    PLOG_OP_TRUNCATE,
+    PLOG_OP_RESET,
+    PLOG_OP_ROLL,
+    PLOG_OP_CLOSE,
+    PLOG_OP_DELETE,
+};
 
 struct plog {
     struct plog_host *host;
-    struct list node;      /* host->plogs */
-    struct list poke_node; /* host->poked */
+    struct list node;       /* host->plogs */
+    struct list poke_node;  /* host->poked */
     struct list flush_node; /* host->flushes: it has unsynced appends and a finite flush.ms */
     struct plog_config *config;
     char *topic;
@@ -139,26 +150,31 @@ struct plog {
     struct plog_mark read_marks[PLOG_READ_MARKS];
 
     struct list waiters;
-    struct list ops;       /* control operations in order */
-    struct list sync_ops;  /* waiting for a sync to begin */
-    struct list sync_now;  /* waiting for the one under way */
-    struct list done_ops;  /* to be told from the top of the loop */
+    struct list ops;      /* control operations in order */
+    struct list sync_ops; /* waiting for a sync to begin */
+    struct list sync_now; /* waiting for the one under way */
+    struct list done_ops; /* to be told from the top of the loop */
     struct env_queue queue;
     struct env_queue sync_queue;
     enum plog_busy busy;
     uint32_t jobs;       /* under way, of every kind */
     uint32_t generation; /* counts truncations: what a read began before one is not believed */
     uint32_t next_mark;
-    uint64_t dirty_since_ns; /* first append that no sync covers; 0: none */
+    uint64_t dirty_since_ns;    /* first append that no sync covers; 0: none */
+    uint32_t txnindex_count;    /* entries in the active segment's .txnindex */
+    int64_t snapshot_offset;    /* of the last snapshot that a checkpoint took; -1: none */
+    struct plog_op retain_roll; /* retention's own: the active segment's time came */
+    bool retain_rolling;
+    bool inspecting;         /* timestamps of old segments are being read */
+    enum err activate_error; /* why the last attempt to open or roll failed; told once */
     bool syncing;
-    bool sync_is_checkpoint;
-    bool sync_wanted;       /* without an op of its own (flush.messages, flush.ms) */
+    bool sync_wanted; /* without an op of its own (flush.messages, flush.ms) */
     bool checkpoint_wanted;
-    bool waking;        /* inside the call of a waiter */
-    bool torn;          /* bytes of a failed write may follow the end */
-    bool names_dirty;   /* the folder has names that are not synced */
-    bool folder_dirty;  /* its own name is not */
-    bool epochs_dirty;  /* leader-epoch-checkpoint is behind */
+    bool waking;          /* inside the call of a waiter */
+    bool torn;            /* bytes of a failed write may follow the end */
+    bool names_dirty;     /* the folder has names that are not synced */
+    bool folder_dirty;    /* its own name is not */
+    bool epochs_dirty;    /* leader-epoch-checkpoint is behind */
     bool producers_dirty; /* the last snapshot is behind */
 };
 
@@ -172,8 +188,10 @@ static inline struct plog_segment *plog_active(struct plog *plog)
     return &plog->segments[plog->segment_count - 1];
 }
 
-/* Index of the last segment whose base is at or below the offset; segment_count if there is none. */
+/* Index of the last segment whose base is at or below the offset; segment_count if there is none.
+ */
 uint32_t plog_segment_find(const struct plog *plog, int64_t offset);
+bool plog_has_segment(const struct plog *plog, int64_t base_offset);
 /* One past the last offset that the segment may hold. */
 int64_t plog_segment_end(const struct plog *plog, uint32_t index);
 struct plog_segment *plog_segment_add(struct plog *plog, int64_t base_offset);
@@ -234,9 +252,9 @@ enum err plog_disk_sync_path(struct env_disk *disk, const char *path) MUST_USE;
 
 struct plog_host_dir {
     char *path;
-    struct list plogs; /* not used by jobs */
-    struct env_queue janitor; /* closes files, removes what was deleted */
-    struct list closing;      /* plog_files without references */
+    struct list plogs;                /* not used by jobs */
+    struct env_queue janitor;         /* closes files, removes what was deleted */
+    struct list closing;              /* plog_files without references */
     struct plog_close_job *close_job; /* NULL: none under way */
     bool offline;
     bool told; /* dir_failed was called */
@@ -254,9 +272,9 @@ struct plog_host {
     void (*dir_failed)(void *context, uint32_t dir, enum err err, const char *what);
     void *context;
 
-    struct list files;   /* attached plog_files, longest unused first */
-    struct list poked;   /* plogs with something to do */
-    struct list flushes; /* plogs with a finite flush.ms and unsynced appends */
+    struct list files;    /* attached plog_files, longest unused first */
+    struct list poked;    /* plogs with something to do */
+    struct list flushes;  /* plogs with a finite flush.ms and unsynced appends */
     struct list removals; /* deleted files whose time has not come */
     struct env_msg turn;
     bool turn_posted;
@@ -309,6 +327,22 @@ enum err plog_timeindex_floor(const struct plog_source *source, struct env_file 
 enum err plog_segment_seek(const struct plog_source *source, struct env_file *log, uint32_t limit,
                            uint32_t position, int64_t offset, uint32_t *out_position,
                            struct batch_header *out_batch) MUST_USE;
+
+/*
+ * A reader's job is over: may its result be believed? ERR_AGAIN: no, begin anew (a truncation came
+ * in between, or is under way). Else ERR_OK, or by state.
+ */
+enum err plog_reader_check(const struct plog *plog, uint32_t generation);
+
+/* ---- Transaction index ---------------------------------------------------------------------- */
+
+/* job: entries at their place in the file, which has `count_before` of them already. */
+enum err plog_txnindex_store(struct env_disk *disk, const char *path, uint32_t count_before,
+                             const struct plog_txnindex_entry *entries, size_t count) MUST_USE;
+/* job: those at the start of the file that are good and end below the offset; *out is mem_free'd.
+ * An absent file has none. */
+enum err plog_txnindex_load(struct env_disk *disk, const char *path, int64_t below,
+                            struct plog_txnindex_entry **out, size_t *out_count) MUST_USE;
 
 /* ---- Producers ------------------------------------------------------------------------------ */
 
@@ -377,13 +411,20 @@ void plog_epochs_truncate_start(struct plog *plog, int64_t start_offset);
 
 /* ---- Appending to the active segment -------------------------------------------------------- */
 
+/* A batch was written at the end of the active segment, which does not count it yet. */
+void plog_tail_add(struct plog *plog, const struct batch_header *header);
 /* Index entries in memory go to the files. Never fails: a full disk makes an index sparser. */
 void plog_tail_flush(struct plog *plog);
 /* As that, with the entry for the largest timestamp that a segment's time index ends with. */
 void plog_tail_seal(struct plog *plog);
 
+/* Retention and deletion. */
+void plog_segments_delete(struct plog *plog, uint32_t count);
+
 /* Starts what the name says, when busy is NONE. */
 void plog_activate(struct plog *plog);
+/* Look for batches of a producer below the offset, which complete its window. */
+void plog_history_begin(struct plog *plog, int64_t producer_id, int64_t below);
 void plog_roll_begin(struct plog *plog, int64_t base_offset);
 void plog_truncate_begin(struct plog *plog, int64_t offset, bool reset);
 void plog_repair_begin(struct plog *plog);

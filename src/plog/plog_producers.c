@@ -4,13 +4,15 @@
  * 1. A producer's window holds its last batches of its epoch, at most five, oldest first, in
  *    sequence.
  * 2. The open transactions are in the order of their first offsets: they are appended in it.
- * 3. An ended transaction holds the last stable offset until its marker is below the high watermark.
+ * 3. An ended transaction holds the last stable offset until its marker is below the high
+ * watermark.
  * 4. Nothing here depends on the time but expiry, which counts from when we last saw the producer,
  *    not from what its records say.
  */
+#include "plog/plog_int.h"
+
 #include "base/hmap.h"
 #include "base/mem.h"
-#include "plog/plog_int.h"
 #include "wire/errors.h"
 
 #include <string.h>
@@ -26,8 +28,8 @@ struct producer {
     struct hmap_node node;
     struct list open_node; /* producers->open, while it has a transaction */
     int64_t id;
-    int64_t seen_ms;      /* wall clock */
-    int64_t timestamp_ms; /* of its last batch or marker, as the snapshot has it */
+    int64_t seen_ms;                  /* wall clock */
+    int64_t timestamp_ms;             /* of its last batch or marker, as the snapshot has it */
     int64_t transaction_first_offset; /* -1: none open */
     int32_t coordinator_epoch;
     int16_t epoch;

@@ -1,0 +1,846 @@
+/*
+ * Reading one log from its folder: which segments there are, where each ends, epochs, producers.
+ *
+ * After a clean stop files are taken as they are: sizes, and the last few batches behind the last
+ * index entry. Otherwise everything from the recovery point on is scanned (plog_recover.c). What an
+ * interrupted deletion or compaction left is finished or undone first.
+ */
+#define LOG_ROOM "plog"
+#include "plog/plog_load_int.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SMALL_FILE_BYTES_MAX ((size_t)64 << 20)
+
+enum err plog_load_fail(struct plog_load *load, enum err err, const char *step, const char *path)
+{
+    ASSERT(err != ERR_OK);
+    if (load->err == ERR_OK) {
+        load->err = err;
+        snprintf(load->error, sizeof load->error, "%s %.400s: %s", step, path, err_text(err));
+    }
+    return err;
+}
+
+void plog_load_deinit(struct plog_load *load)
+{
+    mem_free(load->segments);
+    mem_free(load->epochs);
+    mem_free(load->snapshots);
+    mem_free(load->window);
+    plog_producers_free(load->producers);
+    load->segments = NULL;
+    load->epochs = NULL;
+    load->snapshots = NULL;
+    load->window = NULL;
+    load->producers = NULL;
+}
+
+/* ---- The folder ----------------------------------------------------------------------------- */
+
+struct listing {
+    struct plog_load *load;
+    struct plog_file_name *names; /* those of ours; UNKNOWN ones are left alone */
+    char **texts;
+    size_t count;
+    size_t capacity;
+};
+
+static bool listing_add(void *context, const char *text, enum disk_kind kind)
+{
+    struct listing *listing = context;
+    struct plog_file_name name;
+    if (kind == DISK_KIND_FOLDER)
+        return true;
+    plog_file_name_parse(text, &name);
+    if (name.kind == PLOG_FILE_UNKNOWN || name.kind == PLOG_FILE_CHECKPOINT)
+        return true;
+    if (listing->count == listing->capacity) {
+        listing->capacity = listing->capacity == 0 ? 16 : listing->capacity * 2;
+        listing->names = mem_realloc(listing->names, listing->capacity * sizeof *listing->names);
+        listing->texts = mem_realloc(listing->texts, listing->capacity * sizeof *listing->texts);
+    }
+    listing->names[listing->count] = name;
+    listing->texts[listing->count++] = mem_strdup(text);
+    return true;
+}
+
+static void listing_deinit(struct listing *listing)
+{
+    for (size_t i = 0; i < listing->count; i++)
+        mem_free(listing->texts[i]);
+    mem_free(listing->texts);
+    mem_free(listing->names);
+    *listing = (struct listing){0};
+}
+
+static enum err remove_named(struct plog_load *load, const char *text)
+{
+    char path[PLOG_PATH_BYTES];
+    plog_path(path, load->folder, text);
+    enum err err = plog_disk_remove(load->disk, path);
+    load->folder_dirty = true;
+    return err == ERR_OK ? ERR_OK : plog_load_fail(load, err, "remove", path);
+}
+
+static bool listing_has(const struct listing *listing, enum plog_file_kind kind,
+                        enum plog_file_suffix suffix, int64_t base_offset)
+{
+    for (size_t i = 0; i < listing->count; i++) {
+        const struct plog_file_name *name = &listing->names[i];
+        if (name->kind == kind && name->suffix == suffix && name->base_offset == base_offset)
+            return true;
+    }
+    return false;
+}
+
+/*
+ * Compaction writes .cleaned files, renames all of them to .swap when they are whole, removes the
+ * segments that they replace and takes the suffix off. A .swap at or above the first .cleaned
+ * belongs to a set that was not whole and goes; each other one replaces the segments from its base
+ * to where its own batches end.
+ */
+static enum err swap_end(struct plog_load *load, const char *text, int64_t base, int64_t *out_end)
+{
+    char path[PLOG_PATH_BYTES];
+    struct env_file *log = NULL;
+    struct plog_source source = {.disk = load->disk};
+    uint64_t size;
+    plog_path(path, load->folder, text);
+    *out_end = base;
+    enum err err = disk_open(load->disk, path, DISK_READ, &log);
+    if (err == ERR_OK)
+        err = disk_size(load->disk, log, &size);
+    if (err == ERR_OK && size > PLOG_SEGMENT_BYTES_MAX)
+        err = ERR_LIMIT;
+    uint32_t position = 0;
+    int64_t offset = base;
+    while (err == ERR_OK) {
+        struct batch_header header;
+        err = plog_segment_seek(&source, log, (uint32_t)size, position, offset, &position, &header);
+        if (err != ERR_OK)
+            break;
+        offset = batch_next_offset(&header);
+        position += (uint32_t)header.size;
+    }
+    disk_close(load->disk, log);
+    if (err != ERR_NOTFOUND)
+        return plog_load_fail(load, err, "read", path);
+    *out_end = offset;
+    return ERR_OK;
+}
+
+static enum err swap_complete(struct plog_load *load, const struct listing *listing, size_t swap)
+{
+    const struct plog_file_name *name = &listing->names[swap];
+    int64_t end;
+    enum err err = swap_end(load, listing->texts[swap], name->base_offset, &end);
+    for (size_t i = 0; err == ERR_OK && i < listing->count; i++) {
+        const struct plog_file_name *other = &listing->names[i];
+        if (other->kind == PLOG_FILE_LOG && other->suffix == PLOG_SUFFIX_NONE &&
+            other->base_offset > name->base_offset && other->base_offset < end)
+            err = remove_named(load, listing->texts[i]);
+    }
+    static const enum plog_file_kind kinds[] = {PLOG_FILE_INDEX, PLOG_FILE_TIMEINDEX,
+                                                PLOG_FILE_TXNINDEX, PLOG_FILE_LOG};
+    for (size_t i = 0; err == ERR_OK && i < ARRAY_COUNT(kinds); i++) {
+        char from[PLOG_PATH_BYTES], to[PLOG_PATH_BYTES];
+        plog_path_of(to, load->folder, kinds[i], name->base_offset);
+        int size = snprintf(from, sizeof from, "%s.swap", to);
+        ASSERT(size > 0 && (size_t)size < sizeof from);
+        if (listing_has(listing, kinds[i], PLOG_SUFFIX_SWAP, name->base_offset))
+            err = disk_rename(load->disk, from, to);
+        else if (kinds[i] != PLOG_FILE_LOG)
+            err = plog_disk_remove(load->disk, to); /* of what it replaces */
+        if (err != ERR_OK)
+            plog_load_fail(load, err, "replace", to);
+    }
+    load->folder_dirty = true;
+    return err;
+}
+
+/* Returns whether the folder's names changed, and it is to be listed again. */
+static enum err clean_folder(struct plog_load *load, const struct listing *listing, bool *changed)
+{
+    int64_t cleaned_min = INT64_MAX;
+    *changed = false;
+    for (size_t i = 0; i < listing->count; i++) {
+        const struct plog_file_name *name = &listing->names[i];
+        if (name->suffix == PLOG_SUFFIX_CLEANED && name->base_offset < cleaned_min)
+            cleaned_min = name->base_offset;
+    }
+    for (size_t i = 0; i < listing->count; i++) {
+        const struct plog_file_name *name = &listing->names[i];
+        enum err err = ERR_OK;
+        if (name->suffix == PLOG_SUFFIX_DELETED || name->suffix == PLOG_SUFFIX_CLEANED ||
+            (name->suffix == PLOG_SUFFIX_SWAP && name->base_offset >= cleaned_min))
+            err = remove_named(load, listing->texts[i]);
+        else if (name->suffix == PLOG_SUFFIX_SWAP && name->kind == PLOG_FILE_LOG)
+            err = swap_complete(load, listing, i);
+        else
+            continue;
+        *changed = true;
+        if (err != ERR_OK)
+            return err;
+    }
+    return ERR_OK;
+}
+
+static int compare_segments(const void *a, const void *b)
+{
+    const struct plog_segment *x = a, *y = b;
+    return (x->base_offset > y->base_offset) - (x->base_offset < y->base_offset);
+}
+
+static int compare_offsets(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+void plog_load_add_segment(struct plog_load *load, int64_t base_offset)
+{
+    if (load->segment_count == load->segment_capacity) {
+        load->segment_capacity = load->segment_capacity == 0 ? 1 : load->segment_capacity * 2;
+        load->segments =
+            mem_realloc(load->segments, load->segment_capacity * sizeof *load->segments);
+    }
+    load->segments[load->segment_count++] = (struct plog_segment){
+        .base_offset = base_offset,
+        .max_timestamp_ms = PLOG_TIMESTAMP_UNKNOWN,
+        .max_timestamp_offset = base_offset,
+    };
+}
+
+void plog_load_add_snapshot(struct plog_load *load, int64_t offset)
+{
+    if (load->snapshot_count == load->snapshot_capacity) {
+        load->snapshot_capacity = load->snapshot_capacity == 0 ? 4 : load->snapshot_capacity * 2;
+        load->snapshots =
+            mem_realloc(load->snapshots, load->snapshot_capacity * sizeof *load->snapshots);
+    }
+    load->snapshots[load->snapshot_count++] = offset;
+}
+
+void plog_load_sort_snapshots(struct plog_load *load)
+{
+    if (load->snapshot_count > 0)
+        qsort(load->snapshots, load->snapshot_count, sizeof *load->snapshots, compare_offsets);
+}
+
+static enum err stat_segment(struct plog_load *load, struct plog_segment *segment)
+{
+    char path[PLOG_PATH_BYTES];
+    struct disk_stat stat;
+    plog_path_of(path, load->folder, PLOG_FILE_LOG, segment->base_offset);
+    enum err err = disk_stat(load->disk, path, &stat);
+    if (err == ERR_OK && stat.size_bytes > PLOG_SEGMENT_BYTES_MAX)
+        err = ERR_LIMIT;
+    if (err != ERR_OK)
+        return plog_load_fail(load, err, "open", path);
+    segment->size_bytes = (uint32_t)stat.size_bytes;
+    segment->append_ms = stat.modified_ms;
+    return ERR_OK;
+}
+
+static enum err list_folder(struct plog_load *load, struct listing *listing)
+{
+    /* A finished swap changes names, which then are read again; each pass has fewer to change. */
+    for (int pass = 0; pass < 3; pass++) {
+        bool changed;
+        listing_deinit(listing);
+        enum err err = disk_list(load->disk, load->folder, listing_add, listing);
+        if (err != ERR_OK)
+            return plog_load_fail(load, err, "list", load->folder);
+        err = clean_folder(load, listing, &changed);
+        if (err != ERR_OK)
+            return err;
+        if (!changed)
+            return ERR_OK;
+    }
+    return plog_load_fail(load, ERR_CORRUPT, "clean up", load->folder);
+}
+
+static enum err find_segments(struct plog_load *load, const struct listing *listing)
+{
+    enum err err = ERR_OK;
+    for (size_t i = 0; i < listing->count; i++) {
+        const struct plog_file_name *name = &listing->names[i];
+        if (name->suffix != PLOG_SUFFIX_NONE)
+            continue;
+        if (name->kind == PLOG_FILE_LOG)
+            plog_load_add_segment(load, name->base_offset);
+        else if (name->kind == PLOG_FILE_SNAPSHOT)
+            plog_load_add_snapshot(load, name->base_offset);
+    }
+    if (load->segment_count > 0)
+        qsort(load->segments, load->segment_count, sizeof *load->segments, compare_segments);
+    plog_load_sort_snapshots(load);
+    for (size_t i = 0; err == ERR_OK && i < listing->count; i++) {
+        const struct plog_file_name *name = &listing->names[i];
+        bool index = name->kind == PLOG_FILE_INDEX || name->kind == PLOG_FILE_TIMEINDEX ||
+                     name->kind == PLOG_FILE_TXNINDEX;
+        /* Of a segment whose deletion was interrupted. */
+        if (index && name->suffix == PLOG_SUFFIX_NONE &&
+            !listing_has(listing, PLOG_FILE_LOG, PLOG_SUFFIX_NONE, name->base_offset))
+            err = remove_named(load, listing->texts[i]);
+    }
+    for (uint32_t i = 0; err == ERR_OK && i < load->segment_count; i++) {
+        struct plog_segment *segment = &load->segments[i];
+        segment->has_txnindex =
+            listing_has(listing, PLOG_FILE_TXNINDEX, PLOG_SUFFIX_NONE, segment->base_offset);
+        err = stat_segment(load, segment);
+    }
+    return err;
+}
+
+/* ---- partition.metadata --------------------------------------------------------------------- */
+
+static enum err write_plain(struct env_disk *disk, const char *path, const struct buf *content)
+{
+    struct env_file *file = NULL;
+    enum err err = disk_open(disk, path, DISK_WRITE | DISK_CREATE | DISK_TRUNCATE, &file);
+    if (err == ERR_OK)
+        err = disk_write(disk, file, content->data, content->size, 0);
+    disk_close(disk, file);
+    return err;
+}
+
+static enum err check_metadata(struct plog_load *load)
+{
+    char path[PLOG_PATH_BYTES];
+    uint8_t *text = NULL;
+    size_t size;
+    struct uuid found;
+    if (load->kind != PLOG_KIND_PARTITION)
+        return ERR_OK;
+    plog_path(path, load->folder, PLOG_METADATA_NAME);
+    enum err err = load->created
+                       ? ERR_NOTFOUND
+                       : plog_disk_load(load->disk, path, SMALL_FILE_BYTES_MAX, &text, &size);
+    if (err == ERR_OK)
+        err = plog_metadata_parse((const char *)text, size, &found);
+    mem_free(text);
+    if (err == ERR_NOTFOUND) {
+        if (uuid_is_zero(&load->topic_id))
+            return ERR_OK;
+        /* Synced with the folder, before anybody is told that the partition is there. */
+        struct buf content = BUF_EMPTY;
+        plog_metadata_format(&content, &load->topic_id);
+        err = write_plain(load->disk, path, &content);
+        buf_deinit(&content);
+        load->folder_dirty = true;
+        return err == ERR_OK ? ERR_OK : plog_load_fail(load, err, "write", path);
+    }
+    if (err != ERR_OK)
+        return plog_load_fail(load, err, "read", path);
+    if (!uuid_is_zero(&load->topic_id) && !uuid_equal(&found, &load->topic_id)) {
+        char text_found[UUID_TEXT_BYTES], text_wanted[UUID_TEXT_BYTES];
+        load->err = ERR_INVALID;
+        snprintf(load->error, sizeof load->error, "%.300s names topic id %s, not %s", path,
+                 uuid_to_text(&found, text_found), uuid_to_text(&load->topic_id, text_wanted));
+        return ERR_INVALID;
+    }
+    load->topic_id = found;
+    return ERR_OK;
+}
+
+/* ---- Positions ------------------------------------------------------------------------------ */
+
+static enum err open_index(struct plog_load *load, enum plog_file_kind kind, int64_t base_offset,
+                           struct env_file **out, uint64_t *out_bytes)
+{
+    char path[PLOG_PATH_BYTES];
+    plog_path_of(path, load->folder, kind, base_offset);
+    *out_bytes = 0;
+    enum err err = disk_open(load->disk, path, DISK_READ, out);
+    if (err == ERR_NOTFOUND)
+        return ERR_OK;
+    if (err == ERR_OK)
+        err = disk_size(load->disk, *out, out_bytes);
+    return err == ERR_OK ? ERR_OK : plog_load_fail(load, err, "open", path);
+}
+
+/*
+ * The last entry at or below the offset that is followed by the batch it tells of. Zeros (a
+ * preallocated index) sort above everything. *out_count: entries up to it, 0 for none.
+ */
+static enum err index_floor(struct plog_load *load, const struct plog_segment *segment,
+                            struct env_file *log, int64_t offset, struct plog_index_entry *out,
+                            uint32_t *out_count)
+{
+    struct env_file *index = NULL;
+    struct plog_source source = {.disk = load->disk};
+    uint64_t bytes;
+    uint32_t low = 0;
+    *out_count = 0;
+    enum err err = open_index(load, PLOG_FILE_INDEX, segment->base_offset, &index, &bytes);
+    uint32_t high = (uint32_t)(bytes / PLOG_INDEX_ENTRY_BYTES);
+    while (err == ERR_OK && low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        uint8_t data[PLOG_INDEX_ENTRY_BYTES];
+        struct plog_index_entry entry;
+        err = plog_source_read(&source, index, data, sizeof data,
+                               (uint64_t)middle * PLOG_INDEX_ENTRY_BYTES);
+        if (err != ERR_OK)
+            break;
+        plog_index_entry_read(data, &entry);
+        if (entry.position != 0 && entry.position < segment->size_bytes &&
+            segment->base_offset + (int64_t)entry.offset_delta <= offset) {
+            *out = entry;
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    disk_close(load->disk, index);
+    if (err != ERR_OK || low == 0)
+        return err;
+    uint8_t data[BATCH_HEADER_BYTES];
+    struct batch_header header;
+    if (segment->size_bytes - out->position < sizeof data)
+        return ERR_OK;
+    err = plog_source_read(&source, log, data, sizeof data, out->position);
+    if (err == ERR_OK && plog_header_read(data, &header) == ERR_OK &&
+        batch_last_offset(&header) == segment->base_offset + (int64_t)out->offset_delta)
+        *out_count = low;
+    return err;
+}
+
+enum err plog_load_position(struct plog_load *load, const struct plog_segment *segment,
+                            struct env_file *log, int64_t offset, uint32_t *out_position)
+{
+    struct plog_index_entry entry = {0, 0};
+    uint32_t count;
+    enum err err = index_floor(load, segment, log, offset, &entry, &count);
+    *out_position = count > 0 ? entry.position : 0;
+    return err;
+}
+
+/* Time index entries that belong to offsets at or below: their number, and the last. */
+static enum err timeindex_floor(struct plog_load *load, const struct plog_segment *segment,
+                                uint32_t offset_delta, uint32_t *out_count,
+                                struct plog_timeindex_entry *out)
+{
+    struct env_file *timeindex = NULL;
+    struct plog_source source = {.disk = load->disk};
+    uint64_t bytes;
+    uint32_t low = 0;
+    *out = (struct plog_timeindex_entry){PLOG_TIMESTAMP_NONE, 0};
+    enum err err = open_index(load, PLOG_FILE_TIMEINDEX, segment->base_offset, &timeindex, &bytes);
+    uint32_t high = (uint32_t)(bytes / PLOG_TIMEINDEX_ENTRY_BYTES);
+    while (err == ERR_OK && low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        uint8_t data[PLOG_TIMEINDEX_ENTRY_BYTES];
+        struct plog_timeindex_entry entry;
+        err = plog_source_read(&source, timeindex, data, sizeof data,
+                               (uint64_t)middle * PLOG_TIMEINDEX_ENTRY_BYTES);
+        if (err != ERR_OK)
+            break;
+        plog_timeindex_entry_read(data, &entry);
+        /* A zero timestamp is the unused part; a record of 1970's first millisecond is scanned for
+         * anew, which does no harm. */
+        if (entry.timestamp_ms > 0 && entry.offset_delta <= offset_delta) {
+            *out = entry;
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    disk_close(load->disk, timeindex);
+    *out_count = low;
+    return err;
+}
+
+enum err plog_load_scan_from(struct plog_load *load, const struct plog_segment *segment,
+                             int64_t offset, struct plog_scan_from *out)
+{
+    char path[PLOG_PATH_BYTES];
+    struct env_file *log = NULL;
+    struct plog_index_entry entry = {0, 0};
+    uint32_t count = 0;
+    *out = (struct plog_scan_from){
+        .next_offset = segment->base_offset,
+        .time_last = {PLOG_TIMESTAMP_NONE, 0},
+    };
+    if (offset <= segment->base_offset)
+        return ERR_OK;
+    plog_path_of(path, load->folder, PLOG_FILE_LOG, segment->base_offset);
+    enum err err = disk_open(load->disk, path, DISK_READ, &log);
+    if (err == ERR_OK)
+        err = index_floor(load, segment, log, offset, &entry, &count);
+    if (err == ERR_OK && count > 0) {
+        uint8_t data[BATCH_HEADER_BYTES];
+        struct batch_header header;
+        struct plog_source source = {.disk = load->disk};
+        err = plog_source_read(&source, log, data, sizeof data, entry.position);
+        if (err == ERR_OK && plog_header_read(data, &header) == ERR_OK) {
+            out->position = entry.position;
+            out->index_count = count;
+            out->next_offset = header.base_offset;
+            err = timeindex_floor(load, segment, entry.offset_delta, &out->timeindex_count,
+                                  &out->time_last);
+        }
+    }
+    disk_close(load->disk, log);
+    return err == ERR_OK ? ERR_OK : plog_load_fail(load, err, "read", path);
+}
+
+/* ---- Segments ------------------------------------------------------------------------------- */
+
+/*
+ * After a clean stop: where the last segment ends and its largest timestamp, from its last index
+ * entries and the batches behind them. ERR_CORRUPT: it is not whole after all.
+ */
+static enum err inspect_active(struct plog_load *load, struct plog_segment *segment)
+{
+    char path[PLOG_PATH_BYTES];
+    struct env_file *log = NULL;
+    struct plog_source source = {.disk = load->disk};
+    struct plog_timeindex_entry time_last;
+    uint32_t position, time_count;
+    plog_path_of(path, load->folder, PLOG_FILE_LOG, segment->base_offset);
+    load->end_offset = segment->base_offset;
+    enum err err = disk_open(load->disk, path, DISK_READ, &log);
+    if (err == ERR_OK)
+        err = plog_load_position(load, segment, log, INT64_MAX, &position);
+    if (err == ERR_OK)
+        err = timeindex_floor(load, segment, INT32_MAX, &time_count, &time_last);
+    if (err != ERR_OK) {
+        plog_load_fail(load, err, "read", path);
+        goto done;
+    }
+    segment->max_timestamp_ms = time_last.timestamp_ms;
+    segment->max_timestamp_offset = segment->base_offset + time_last.offset_delta;
+    while (err == ERR_OK) {
+        struct batch_header header;
+        err = plog_segment_seek(&source, log, segment->size_bytes, position, load->end_offset,
+                                &position, &header);
+        if (err != ERR_OK)
+            break;
+        if (header.max_timestamp > segment->max_timestamp_ms) {
+            segment->max_timestamp_ms = header.max_timestamp;
+            segment->max_timestamp_offset = batch_last_offset(&header);
+        }
+        load->end_offset = batch_next_offset(&header);
+        position += (uint32_t)header.size;
+    }
+    if (err == ERR_NOTFOUND)
+        err = ERR_OK;
+    else if (err != ERR_CORRUPT)
+        plog_load_fail(load, err, "read", path);
+done:
+    disk_close(load->disk, log);
+    return err;
+}
+
+static enum err drop_segment(struct plog_load *load, uint32_t index)
+{
+    static const enum plog_file_kind kinds[] = {PLOG_FILE_LOG, PLOG_FILE_INDEX, PLOG_FILE_TIMEINDEX,
+                                                PLOG_FILE_TXNINDEX};
+    struct plog_segment *segment = &load->segments[index];
+    for (size_t i = 0; i < ARRAY_COUNT(kinds); i++) {
+        char name[PLOG_FILE_NAME_BYTES];
+        plog_file_name_make(kinds[i], segment->base_offset, name);
+        enum err err = remove_named(load, name);
+        if (err != ERR_OK)
+            return err;
+    }
+    memmove(segment, segment + 1, (load->segment_count - index - 1) * sizeof *segment);
+    load->segment_count--;
+    return ERR_OK;
+}
+
+/* Newest first, so that an interruption leaves a shorter log, not one with a hole. */
+static enum err drop_segments_from(struct plog_load *load, uint32_t first)
+{
+    enum err err = ERR_OK;
+    while (err == ERR_OK && load->segment_count > first) {
+        struct plog_segment *last = &load->segments[load->segment_count - 1];
+        if (last->size_bytes > 0) {
+            load->truncated_bytes += last->size_bytes;
+            LOG_WARN("%s: segment %lld (%u bytes) is dropped: it does not follow what is before it",
+                     load->folder, (long long)last->base_offset, last->size_bytes);
+        }
+        err = drop_segment(load, load->segment_count - 1);
+    }
+    return err;
+}
+
+static bool indexes_present(const struct listing *listing, int64_t base_offset)
+{
+    return listing_has(listing, PLOG_FILE_INDEX, PLOG_SUFFIX_NONE, base_offset) &&
+           listing_has(listing, PLOG_FILE_TIMEINDEX, PLOG_SUFFIX_NONE, base_offset);
+}
+
+/* Scan segments from `first` on; the first of them only from the offset. */
+static enum err scan_segments(struct plog_load *load, uint32_t first, int64_t offset)
+{
+    for (uint32_t i = first; i < load->segment_count; i++) {
+        struct plog_scan_from from;
+        bool cut;
+        /* What a crash brought back of an earlier life of the folder. */
+        if (i > first && load->segments[i].base_offset < load->end_offset)
+            return drop_segments_from(load, i);
+        enum err err =
+            plog_load_scan_from(load, &load->segments[i], i == first ? offset : 0, &from);
+        if (err == ERR_OK)
+            err = plog_recover_segment(load, i, &from, &cut);
+        if (err != ERR_OK)
+            return err;
+        if (cut)
+            return drop_segments_from(load, i + 1);
+    }
+    return ERR_OK;
+}
+
+/* A segment whose indexes are missing gets new ones; nothing else is doubted. */
+static enum err rebuild_missing(struct plog_load *load, const struct listing *listing, uint32_t end)
+{
+    for (uint32_t i = 0; i < end; i++) {
+        if (load->segments[i].size_bytes == 0 ||
+            indexes_present(listing, load->segments[i].base_offset))
+            continue;
+        struct plog_scan_from from = {.next_offset = load->segments[i].base_offset,
+                                      .time_last = {PLOG_TIMESTAMP_NONE, 0}};
+        struct plog_producers *producers = load->producers;
+        bool cut;
+        load->producers = NULL; /* they are read from snapshots and headers */
+        enum err err = plog_recover_segment(load, i, &from, &cut);
+        plog_producers_free(load->producers);
+        load->producers = producers;
+        if (err != ERR_OK)
+            return err;
+        if (cut)
+            return drop_segments_from(load, i + 1);
+    }
+    return ERR_OK;
+}
+
+/* ---- Epochs and producers ------------------------------------------------------------------- */
+
+static enum err load_epochs(struct plog_load *load)
+{
+    char path[PLOG_PATH_BYTES];
+    uint8_t *text = NULL;
+    size_t size, count = 0;
+    plog_path(path, load->folder, PLOG_EPOCHS_NAME);
+    enum err err = plog_disk_load(load->disk, path, SMALL_FILE_BYTES_MAX, &text, &size);
+    if (err == ERR_NOTFOUND)
+        return ERR_OK;
+    if (err == ERR_OK)
+        err = plog_epochs_parse((const char *)text, size, &load->epochs, &count);
+    mem_free(text);
+    for (size_t i = 1; err == ERR_OK && i < count; i++) {
+        if (load->epochs[i].epoch <= load->epochs[i - 1].epoch ||
+            load->epochs[i].start_offset < load->epochs[i - 1].start_offset)
+            err = ERR_CORRUPT;
+    }
+    if (err != ERR_OK)
+        return plog_load_fail(load, err, "read", path);
+    load->epoch_count = load->epoch_capacity = (uint32_t)count;
+    return ERR_OK;
+}
+
+static void trim_epochs(struct plog_load *load)
+{
+    while (load->epoch_count > 0 &&
+           load->epochs[load->epoch_count - 1].start_offset >= load->end_offset) {
+        load->epoch_count--;
+        load->epochs_dirty = true;
+    }
+    uint32_t before = 0;
+    while (before + 1 < load->epoch_count &&
+           load->epochs[before + 1].start_offset <= load->log_start_offset)
+        before++;
+    if (before > 0) {
+        load->epoch_count -= before;
+        memmove(load->epochs, load->epochs + before, load->epoch_count * sizeof *load->epochs);
+        load->epochs_dirty = true;
+    }
+    if (load->epoch_count > 0 && load->epochs[0].start_offset < load->log_start_offset) {
+        load->epochs[0].start_offset = load->log_start_offset;
+        load->epochs_dirty = true;
+    }
+}
+
+enum err plog_load_snapshot(struct plog_load *load, int64_t offset)
+{
+    load->snapshot_offset = -1;
+    for (size_t i = load->snapshot_count; i > 0; i--) {
+        char path[PLOG_PATH_BYTES];
+        uint8_t *data = NULL;
+        size_t size, count;
+        if (load->snapshots[i - 1] > offset)
+            continue;
+        plog_path_of(path, load->folder, PLOG_FILE_SNAPSHOT, load->snapshots[i - 1]);
+        enum err err = plog_disk_load(load->disk, path, SMALL_FILE_BYTES_MAX, &data, &size);
+        if (err == ERR_OK)
+            err = plog_snapshot_check(data, size, &count);
+        if (err == ERR_OK && count > 0) {
+            load->producers = plog_producers_new();
+            err = plog_producers_load(load->producers, data, count, load->wall_ms);
+        }
+        mem_free(data);
+        if (err == ERR_OK) {
+            load->snapshot_offset = load->snapshots[i - 1];
+            return ERR_OK;
+        }
+        plog_producers_free(load->producers);
+        load->producers = NULL;
+        if (err == ERR_IO || err == ERR_NOMEM)
+            return plog_load_fail(load, err, "read", path);
+        LOG_WARN("%s is not used, an older one is: %s", path, err_text(err));
+    }
+    return ERR_OK;
+}
+
+enum err plog_load_producers(struct plog_load *load, int64_t offset)
+{
+    if (load->kind != PLOG_KIND_PARTITION)
+        return ERR_OK;
+    enum err err = plog_load_snapshot(load, offset);
+    if (err != ERR_OK)
+        return err;
+    int64_t from = load->snapshot_offset >= 0 ? load->snapshot_offset : load->log_start_offset;
+    return plog_replay(load, from, offset);
+}
+
+/* Snapshots past the end tell of what was lost. */
+static enum err drop_snapshots(struct plog_load *load)
+{
+    for (size_t i = 0; i < load->snapshot_count; i++) {
+        char name[PLOG_FILE_NAME_BYTES];
+        if (load->snapshots[i] <= load->end_offset)
+            continue;
+        plog_file_name_make(PLOG_FILE_SNAPSHOT, load->snapshots[i], name);
+        enum err err = remove_named(load, name);
+        if (err != ERR_OK)
+            return err;
+    }
+    return ERR_OK;
+}
+
+/* ---- All of it ------------------------------------------------------------------------------ */
+
+static enum err make_folder(struct plog_load *load)
+{
+    struct disk_stat stat;
+    enum err err = disk_stat(load->disk, load->folder, &stat);
+    if (err == ERR_OK && stat.kind != DISK_KIND_FOLDER)
+        err = ERR_INVALID;
+    if (err == ERR_NOTFOUND && load->create) {
+        err = disk_mkdir(load->disk, load->folder);
+        load->created = err == ERR_OK;
+        load->folder_dirty = load->created;
+    }
+    return err == ERR_OK ? ERR_OK : plog_load_fail(load, err, "open", load->folder);
+}
+
+/* The log has nothing at or above where it should begin: it begins there, empty. */
+static enum err start_empty(struct plog_load *load)
+{
+    enum err err = drop_segments_from(load, 0);
+    if (err != ERR_OK)
+        return err;
+    plog_load_add_segment(load, load->log_start_offset);
+    load->segments[0].max_timestamp_ms = PLOG_TIMESTAMP_NONE;
+    load->segments[0].append_ms = load->wall_ms;
+    load->end_offset = load->log_start_offset;
+    load->txnindex_count = 0;
+    plog_producers_free(load->producers);
+    load->producers = NULL;
+    return ERR_OK;
+}
+
+static enum err load_clean(struct plog_load *load, const struct listing *listing)
+{
+    enum err err = rebuild_missing(load, listing, load->segment_count);
+    if (err != ERR_OK)
+        return err;
+    uint32_t last = load->segment_count - 1;
+    err = inspect_active(load, &load->segments[last]);
+    if (err == ERR_CORRUPT && load->err == ERR_OK) {
+        LOG_WARN("%s: the last segment is not whole although the stop was clean", load->folder);
+        err = plog_load_producers(load, load->segments[last].base_offset);
+        return err == ERR_OK ? scan_segments(load, last, 0) : err;
+    }
+    if (err != ERR_OK)
+        return err;
+    return plog_load_producers(load, load->end_offset);
+}
+
+static enum err load_unclean(struct plog_load *load, const struct listing *listing)
+{
+    uint32_t first = load->segment_count - 1;
+    while (first > 0 && load->segments[first].base_offset > load->recovery_point)
+        first--;
+    enum err err = rebuild_missing(load, listing, first);
+    if (err != ERR_OK)
+        return err;
+    if (first >= load->segment_count)
+        first = load->segment_count - 1;
+    /* Batches before the recovery point are replayed by their headers, the others as they are
+     * scanned. */
+    struct plog_scan_from from;
+    err = plog_load_scan_from(load, &load->segments[first], load->recovery_point, &from);
+    if (err == ERR_OK)
+        err = plog_load_producers(load, from.next_offset);
+    return err == ERR_OK ? scan_segments(load, first, load->recovery_point) : err;
+}
+
+static enum err count_txnindex(struct plog_load *load)
+{
+    struct plog_segment *last = &load->segments[load->segment_count - 1];
+    char path[PLOG_PATH_BYTES];
+    struct plog_txnindex_entry *entries;
+    size_t count;
+    load->txnindex_count = 0;
+    if (!last->has_txnindex)
+        return ERR_OK;
+    plog_path_of(path, load->folder, PLOG_FILE_TXNINDEX, last->base_offset);
+    enum err err = plog_txnindex_load(load->disk, path, INT64_MAX, &entries, &count);
+    mem_free(entries);
+    load->txnindex_count = (uint32_t)count;
+    return err == ERR_OK ? ERR_OK : plog_load_fail(load, err, "read", path);
+}
+
+static void load_steps(struct plog_load *load, struct listing *listing)
+{
+    if (make_folder(load) != ERR_OK || check_metadata(load) != ERR_OK)
+        return;
+    if (!load->created && (list_folder(load, listing) != ERR_OK ||
+                           find_segments(load, listing) != ERR_OK || load_epochs(load) != ERR_OK))
+        return;
+    if (load->segment_count == 0) {
+        start_empty(load);
+        return;
+    }
+    if (load->log_start_offset < load->segments[0].base_offset)
+        load->log_start_offset = load->segments[0].base_offset;
+    enum err err = load->clean ? load_clean(load, listing) : load_unclean(load, listing);
+    if (err == ERR_OK && load->log_start_offset > load->end_offset) {
+        LOG_WARN("%s: ends at offset %lld, before its start %lld; it starts anew there",
+                 load->folder, (long long)load->end_offset, (long long)load->log_start_offset);
+        err = start_empty(load);
+    }
+    if (err == ERR_OK)
+        err = drop_snapshots(load);
+    if (err == ERR_OK)
+        err = count_txnindex(load);
+    trim_epochs(load);
+}
+
+void plog_load_run(struct plog_load *load)
+{
+    struct listing listing = {.load = load};
+    load->err = ERR_OK;
+    load->snapshot_offset = -1;
+    load_steps(load, &listing);
+    listing_deinit(&listing);
+}
