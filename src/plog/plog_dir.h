@@ -103,6 +103,9 @@ struct plog_checkpoint {
 enum err plog_checkpoint_load(struct env_disk *disk, const char *dir,
                               enum plog_checkpoint_kind kind, struct plog_checkpoint *out,
                               char error[PLOG_DIR_ERROR_BYTES]) MUST_USE;
+/* The text of a file (from mem_alloc, taken over also on an error, one byte longer than size) into
+ * rows. ERR_CORRUPT, ERR_VERSION, ERR_NOMEM. */
+enum err plog_checkpoint_parse(char *take_text, size_t size, struct plog_checkpoint *out) MUST_USE;
 void plog_checkpoint_deinit(struct plog_checkpoint *checkpoint);
 
 /* "topic-12" into its parts. False: no partition's name. */
