@@ -11,9 +11,9 @@ enum {
 };
 
 /*
- * One row for each API that has versions left. version_min is what the schema can read; Produce is
- * advertised from version 0 on all the same, for the sake of librdkafka before 2.11 (KIP-896),
- * which is up to who answers ApiVersions.
+ * One row for each API that has versions left. version_min is the oldest that can be read; Apache
+ * Kafka advertises Produce from version 0 on all the same, for older librdkafka (KIP-896), which is
+ * up to who answers ApiVersions.
  */
 struct wire_api {
     int16_t key;

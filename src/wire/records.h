@@ -79,7 +79,8 @@ enum err wire_coordinator_value_encode(const struct wire_record_type *type, int1
  * What begins with an int16 version and goes on with a message of that version: the key of a
  * control record (ControlRecordTypeSchema), an EndTxnMarker, a consumer's subscription and
  * assignment (ConsumerProtocol*), a DefaultPrincipalData. A version above the newest one known is
- * read as the newest, as Apache Kafka does for these; *version is the one that was used.
+ * read as the newest, and what follows it is not looked at; *version is the one that was used. (Of
+ * these Apache Kafka refuses a newer principal alone, so look at its first two bytes before.)
  */
 enum err wire_versioned_decode(const struct wire_schema *schema, struct arena *arena,
                                const uint8_t *data, size_t size, void *message,

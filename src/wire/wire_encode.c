@@ -59,8 +59,8 @@ static inline void write_uvarint(struct writer *writer, uint32_t value)
         *take(writer, 1) = (uint8_t)value;
         return;
     }
-    take(writer, uvarint32_size(value));
-    writer->next -= uvarint32_size(value);
+    if (writer->end - writer->next < VARINT32_BYTES_MAX)
+        writer_grow(writer, VARINT32_BYTES_MAX);
     writer->next += uvarint32_write(writer->next, value);
 }
 
