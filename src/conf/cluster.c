@@ -309,8 +309,9 @@ static void check_roles(const struct conf_checker *checker, const struct protoco
                        name);
         else if (controller && !exact)
             conf_wrong(checker, CONF_BROKER_CONTROLLER_LISTENER_NAMES,
-                       "%s is not one of listeners; a controller has to listen on it (and the name "
-                       "has to be in upper case)",
+                       listener != NULL ? "%s has to be in upper case"
+                                        : "%s is not one of listeners; a controller has to "
+                                          "listen on it",
                        names.items[i]);
         else if (!controller && listener != NULL)
             conf_wrong(checker, CONF_BROKER_CONTROLLER_LISTENER_NAMES,
