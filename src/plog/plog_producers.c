@@ -367,6 +367,8 @@ size_t plog_producers_aborted(const struct plog_producers *producers,
 void plog_producers_aborted_written(struct plog_producers *producers, size_t count)
 {
     ASSERT(count <= producers->aborted_count);
+    if (count == 0)
+        return;
     producers->aborted_count -= count;
     memmove(producers->aborted, producers->aborted + count,
             producers->aborted_count * sizeof *producers->aborted);

@@ -491,7 +491,8 @@ void plog_roll_begin(struct plog *plog, int64_t base_offset)
         job->txnindex_count = plog->txnindex_count;
         job->aborted_count = plog_producers_aborted(plog->producers, &aborted);
         job->aborted = mem_alloc((job->aborted_count + 1) * sizeof *aborted);
-        memcpy(job->aborted, aborted, job->aborted_count * sizeof *aborted);
+        if (job->aborted_count > 0)
+            memcpy(job->aborted, aborted, job->aborted_count * sizeof *aborted);
     }
     plog->busy = PLOG_BUSY_ROLLING;
     plog_job_begin(plog, &job->job, roll_run, roll_done, &plog->queue);
