@@ -114,8 +114,9 @@ struct quorum_append {
     int64_t first_offset; /* set by quorum_append_records */
     int64_t last_offset;
 
-    struct list node; /* quorum's */
+    struct list node; /* quorum's, as all below */
     struct meta_image *image;
+    size_t bytes;
 };
 
 /*
