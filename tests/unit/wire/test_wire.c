@@ -1,5 +1,5 @@
 /* Decoding, encoding and what goes with it, on messages made by hand. That all messages are right
- * is tests/system/wire_proof's to show. */
+ * is tests/system/test_wire_proof's to show. */
 #include "../unit.h"
 #include "base/bytes.h"
 #include "base/mem.h"
