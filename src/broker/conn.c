@@ -15,7 +15,8 @@
  *    broker_conn_step, the shard's tick and its stop; never below a handler.
  *
  * Between frames a connection owns no buffer: it reads into the shard's scratch. A frame that is
- * not whole in it gets a buffer of its own, into which the rest is received directly.
+ * not whole in it gets a buffer of its own, into which the rest is received directly. What was read
+ * past the last request that may be queued is kept aside (`rest`).
  */
 #define LOG_ROOM "broker"
 #include "broker/conn.h"
@@ -50,6 +51,11 @@ static const char *conn_peer(const struct broker_conn *conn)
 
 /* ---- Life ---- */
 
+static bool conn_may_queue(const struct broker_conn *conn)
+{
+    return conn->request_count < CONN_REQUESTS_MAX && conn->done_bytes < CONN_DONE_BYTES_MAX;
+}
+
 static bool conn_may_read(const struct broker_conn *conn)
 {
     const struct broker_shard *shard = conn->shard;
@@ -57,7 +63,7 @@ static bool conn_may_read(const struct broker_conn *conn)
         return false;
     if (!shard->serving && !conn->listener->controller)
         return false;
-    if (conn->request_count >= CONN_REQUESTS_MAX || conn->done_bytes >= CONN_DONE_BYTES_MAX)
+    if (conn->rest != NULL || !conn_may_queue(conn))
         return false;
     return conn->frame != NULL || shard->queued_bytes < shard->limits.queued_bytes;
 }
@@ -118,10 +124,20 @@ static void conn_drop_frame(struct broker_conn *conn)
     conn->frame = NULL;
 }
 
+static void conn_drop_rest(struct broker_conn *conn)
+{
+    if (conn->rest == NULL)
+        return;
+    conn->shard->queued_bytes -= conn->rest->capacity;
+    rcbuf_unref(conn->rest);
+    conn->rest = NULL;
+}
+
 void broker_conn_free(struct broker_conn *conn)
 {
     struct broker_shard *shard = conn->shard;
     conn_drop_frame(conn);
+    conn_drop_rest(conn);
     list_remove(&conn->node);
     list_remove(&conn->dirty);
     list_remove(&conn->waiter);
@@ -244,30 +260,68 @@ static const char *conn_frame_begin(struct broker_conn *conn, const uint8_t *dat
     return NULL;
 }
 
-/* Bytes that were read into the scratch buffer: whole frames are dispatched from there. */
-static const char *conn_take(struct broker_conn *conn, struct rcbuf *scratch, size_t size)
+/* Bytes that came with frames of which there are enough for now. */
+static const char *conn_keep_rest(struct broker_conn *conn, const uint8_t *data, size_t size)
 {
-    uint8_t *data = scratch->data;
-    while (size > 0) {
+    struct rcbuf *rest = rcbuf_new(conn->shard->rcbufs, size);
+    if (rest == NULL)
+        return "there is no memory for its requests";
+    memcpy(rest->data, data, size);
+    conn->rest = rest;
+    conn->rest_offset = 0;
+    conn->rest_size = size;
+    conn->shard->queued_bytes += rest->capacity;
+    return NULL;
+}
+
+/* Takes bytes from data[0..*size), which lie in `buf`, as long as there may be more requests; *size
+ * is what is left of them then. Whole frames are dispatched from where they are. */
+static const char *conn_take(struct broker_conn *conn, struct rcbuf *buf, uint8_t *data,
+                             size_t *size)
+{
+    while (*size > 0 && conn_may_queue(conn)) {
         if (conn->head_count < sizeof conn->head) {
             conn->head[conn->head_count++] = *data++;
-            size--;
+            (*size)--;
             if (conn->head_count < sizeof conn->head)
                 continue;
             const char *why = conn_check_head(conn);
             if (why != NULL)
                 return why;
         }
-        if (size < conn->frame_size)
-            return conn_frame_begin(conn, data, size);
+        if (*size < conn->frame_size) {
+            size_t part = *size;
+            *size = 0;
+            return conn_frame_begin(conn, data, part);
+        }
         size_t frame_size = conn->frame_size;
-        const char *why = conn_frame_done(conn, scratch, data);
+        const char *why = conn_frame_done(conn, buf, data);
         if (why != NULL)
             return why;
         data += frame_size;
-        size -= frame_size;
+        *size -= frame_size;
     }
     return NULL;
+}
+
+static const char *conn_take_scratch(struct broker_conn *conn, struct rcbuf *scratch, size_t size)
+{
+    size_t left = size;
+    const char *why = conn_take(conn, scratch, scratch->data, &left);
+    if (why != NULL || left == 0)
+        return why;
+    return conn_keep_rest(conn, scratch->data + size - left, left);
+}
+
+/* Goes on with the rest. */
+static const char *conn_take_rest(struct broker_conn *conn)
+{
+    size_t left = conn->rest_size - conn->rest_offset;
+    const char *why = conn_take(conn, conn->rest, conn->rest->data + conn->rest_offset, &left);
+    conn->rest_offset = conn->rest_size - left;
+    if (left == 0)
+        conn_drop_rest(conn);
+    return why;
 }
 
 static const char *conn_frame_continue(struct broker_conn *conn, size_t more)
@@ -322,7 +376,16 @@ static const char *conn_read_once(struct broker_conn *conn, bool *out_more)
     shard->counters.bytes_in += size;
     conn_touch(conn);
     *out_more = size == room;
-    return scratch != NULL ? conn_take(conn, scratch, size) : conn_frame_continue(conn, size);
+    return scratch != NULL ? conn_take_scratch(conn, scratch, size)
+                           : conn_frame_continue(conn, size);
+}
+
+/* The peer sent what it should not have. */
+static void conn_refuse(struct broker_conn *conn, const char *why)
+{
+    conn->shard->counters.frames_bad++;
+    LOG_WARN("%s on %s: %s; the connection is closed", conn_peer(conn), conn->listener->name, why);
+    broker_conn_close(conn, NULL);
 }
 
 /* False: the connection is gone. */
@@ -332,10 +395,7 @@ static bool conn_read(struct broker_conn *conn)
     for (int i = 0; more && i < CONN_READS_PER_EVENT && conn_may_read(conn); i++) {
         const char *why = conn_read_once(conn, &more);
         if (why != NULL) {
-            conn->shard->counters.frames_bad++;
-            LOG_WARN("%s on %s: %s; the connection is closed", conn_peer(conn),
-                     conn->listener->name, why);
-            broker_conn_close(conn, NULL);
+            conn_refuse(conn, why);
             return false;
         }
         /* A frame in hand is received in place as long as bytes come. */
@@ -456,8 +516,7 @@ static bool conn_start(struct broker_conn *conn)
             break;
         const char *why = broker_dispatch_start(request);
         if (why != NULL) {
-            conn->shard->counters.frames_bad++;
-            broker_conn_close(conn, why);
+            conn_refuse(conn, why);
             return false;
         }
     }
@@ -474,14 +533,21 @@ void broker_conn_step(struct broker_conn *conn)
     }
     size_t before;
     do {
+        if (conn->rest != NULL && conn_may_queue(conn)) {
+            const char *why = conn_take_rest(conn);
+            if (why != NULL) {
+                conn_refuse(conn, why);
+                return;
+            }
+        }
         if (!conn_start(conn))
             return;
         before = conn->request_count;
         if (!conn_write(conn))
             return;
-    } while (conn->request_count > 0 && conn->request_count < before);
+    } while ((conn->request_count > 0 || conn->rest != NULL) && conn->request_count < before);
     list_remove(&conn->dirty);
-    if (conn->ending && conn->request_count == 0) {
+    if (conn->ending && conn->request_count == 0 && conn->rest == NULL) {
         broker_conn_close(conn, NULL);
         return;
     }

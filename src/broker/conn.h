@@ -31,6 +31,11 @@ struct broker_conn {
     size_t frame_last;    /* size of the one before this */
     uint64_t frames;
 
+    /* Bytes that were read with earlier frames, and wait until there may be more requests. */
+    struct rcbuf *rest; /* NULL: none */
+    size_t rest_offset;
+    size_t rest_size;
+
     struct list requests; /* all, by arrival */
     size_t request_count;
     size_t running_count;

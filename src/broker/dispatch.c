@@ -19,6 +19,9 @@
 /* Frames up to this size are copied, so that they do not keep a shard's scratch buffer. */
 #define FRAME_COPY_BYTES ((size_t)16 << 10)
 
+/* What even the smallest request costs: the struct, its arena's first block, its reply's buffer. */
+#define REQUEST_COST_BYTES ((size_t)4 << 10)
+
 /* What decoding may take: structs are larger than their encoding, 32 times and a bit at the most
  * for messages that mean something. */
 #define DECODE_FACTOR 32
@@ -73,8 +76,8 @@ const char *broker_dispatch_frame(struct broker_conn *conn, struct rcbuf *buf, u
         memcpy(request->data, data, size);
     }
     request->data_size = size;
-    request->charged_bytes = size;
-    shard->queued_bytes += size;
+    request->charged_bytes = size + REQUEST_COST_BYTES;
+    shard->queued_bytes += request->charged_bytes;
     shard->counters.requests++;
     list_push_back(&conn->requests, &request->node);
     conn->request_count++;

@@ -106,6 +106,8 @@ void broker_shard_init(struct broker_shard *shard, struct broker_node *node, str
 void broker_shard_start(struct broker_shard *shard)
 {
     env_timer_set_ms(shard->env, &shard->tick, shard_tick_ms(shard));
+    if (shard->replicas == NULL)
+        return;
     int64_t delay_ms = conf_int(shard->conf, CONF_BROKER_LOG_INITIAL_TASK_DELAY_MS);
     env_timer_set_ms(shard->env, &shard->retention, (uint64_t)delay_ms);
 }
