@@ -607,17 +607,12 @@ static enum err rebuild_missing(struct plog_load *load, const struct listing *li
             indexes_present(listing, load->segments[i].base_offset))
             continue;
         struct plog_scan_from from = {.next_offset = load->segments[i].base_offset,
-                                      .time_last = {PLOG_TIMESTAMP_NONE, 0}};
-        struct plog_producers *producers = load->producers;
-        bool cut;
-        load->producers = NULL; /* they are read from snapshots and headers */
+                                      .time_last = {PLOG_TIMESTAMP_NONE, 0},
+                                      .indexes_only = true};
+        bool cut; /* what comes after is not doubted for that: it was synced */
         enum err err = plog_recover_segment(load, i, &from, &cut);
-        plog_producers_free(load->producers);
-        load->producers = producers;
         if (err != ERR_OK)
             return err;
-        if (cut)
-            return drop_segments_from(load, i + 1);
     }
     return ERR_OK;
 }

@@ -15,6 +15,7 @@ struct plog_load {
     struct uuid topic_id;
     bool clean;
     bool create;
+    bool compacted; /* gaps between segments are no damage */
     int64_t recovery_point;
     int64_t log_start_offset;
     int64_t index_interval_bytes;
@@ -80,7 +81,7 @@ enum plog_tail_fact {
 enum plog_tail_decision {
     PLOG_TAIL_FAIL, /* the directory is broken */
     PLOG_TAIL_END,  /* the segment is whole */
-    PLOG_TAIL_TRIM, /* cut here; nothing was lost: preallocated, never written */
+    PLOG_TAIL_TRIM, /* cut here; as it seems nothing was lost: preallocated, never written */
     PLOG_TAIL_CUT,  /* cut here, and drop all later segments */
     PLOG_TAIL_KEEP, /* a good batch: go on behind it */
 };
@@ -98,7 +99,9 @@ const struct plog_tail_row *plog_tail_decide(uint32_t facts);
 
 /*
  * Scan a segment from a position at which a batch begins (or the end), rebuild its indexes from
- * there on, feed epochs and producers, and cut what the table says. *out_cut: later segments go.
+ * there on, feed epochs and producers, and cut what the table says. *out_cut: later segments go,
+ * because something was cut, or because the next one does not begin where this one ends. Between
+ * segments only compaction leaves gaps: a new one begins at the log's end.
  * index_count and time_count entries before the position are kept.
  */
 struct plog_scan_from {
@@ -107,6 +110,7 @@ struct plog_scan_from {
     uint32_t index_count;
     uint32_t timeindex_count;
     struct plog_timeindex_entry time_last;
+    bool indexes_only; /* epochs, producers and aborted transactions are known */
 };
 /* Where a scan of the segment begins, so that everything from the offset on is covered. */
 enum err plog_load_scan_from(struct plog_load *load, const struct plog_segment *segment,

@@ -106,6 +106,7 @@ static void load_fill(struct plog_opening_job *job, struct plog *plog, struct pl
     load->topic_id = plog->topic_id;
     load->clean = plog->clean;
     load->create = job->opening->create;
+    load->compacted = (plog->config->cleanup_policy & PLOG_CLEANUP_COMPACT) != 0;
     load->recovery_point = plog->recovery_point;
     load->log_start_offset = plog->log_start_offset;
     load->index_interval_bytes = plog->config->index_interval_bytes;

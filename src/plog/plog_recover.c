@@ -250,9 +250,11 @@ static void keep(struct scan *scan, const struct batch_header *header,
         put_time_entry(scan);
         scan->indexed_to = scan->position;
     }
-    load_epoch(scan->load, header->leader_epoch, header->base_offset);
-    feed_producers(scan->load, header, marker);
-    scan->load->producers_dirty = true;
+    if (!scan->from->indexes_only) {
+        load_epoch(scan->load, header->leader_epoch, header->base_offset);
+        feed_producers(scan->load, header, marker);
+        scan->load->producers_dirty = true;
+    }
     scan->position += header->size;
     scan->next_offset = batch_next_offset(header);
     scan->load->scanned_bytes += header->size;
@@ -334,7 +336,7 @@ static enum err store_rebuilt(struct scan *scan)
         err = store_entries(scan->load, PLOG_FILE_TIMEINDEX, base,
                             (uint64_t)from->timeindex_count * PLOG_TIMEINDEX_ENTRY_BYTES,
                             &scan->timeindex);
-    if (err == ERR_OK && scan->load->kind == PLOG_KIND_PARTITION)
+    if (err == ERR_OK && scan->load->kind == PLOG_KIND_PARTITION && !from->indexes_only)
         err = store_aborted(scan, from->next_offset);
     scan->segment->index_dirty = true;
     return err;
@@ -377,6 +379,15 @@ static void segment_begin(struct scan *scan)
         scan->indexed_to = 0;
 }
 
+static bool leaves_gap(const struct plog_load *load, uint32_t index, int64_t next_offset,
+                       bool trimmed)
+{
+    if (index + 1 >= load->segment_count ||
+        load->segments[index + 1].base_offset == next_offset)
+        return false;
+    return trimmed || !load->compacted;
+}
+
 enum err plog_recover_segment(struct plog_load *load, uint32_t index,
                               const struct plog_scan_from *from, bool *out_cut)
 {
@@ -410,7 +421,8 @@ enum err plog_recover_segment(struct plog_load *load, uint32_t index,
             err = plog_load_fail(load, scan.err, "read", path);
         else if (row->decision != PLOG_TAIL_END)
             err = cut_off(&scan, path, row);
-        *out_cut = row->decision == PLOG_TAIL_CUT;
+        *out_cut = row->decision == PLOG_TAIL_CUT ||
+                   leaves_gap(load, index, scan.next_offset, row->decision == PLOG_TAIL_TRIM);
         break;
     }
     if (err != ERR_OK)

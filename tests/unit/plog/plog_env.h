@@ -6,6 +6,9 @@
  * order of jobs of different queues can be drawn. Reads on the shard can be made to find nothing in
  * memory, and the Nth call on the disk can be made to fail.
  */
+/* Not every test uses all of it. */
+#pragma GCC diagnostic ignored "-Wunused-function"
+
 #include "base/heap.h"
 #include "base/list.h"
 #include "base/mem.h"
