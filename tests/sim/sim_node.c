@@ -192,6 +192,18 @@ void sim_node_crash(struct sim_node *node, enum sim_crash how)
         node->on_down(node->on_down_context, node, true);
 }
 
+void sim_node_power_off(struct sim_node *node)
+{
+    if (node->up) {
+        sim_node_crash(node, SIM_CRASH_POWER);
+        return;
+    }
+    sim_log(node->world, "%s loses its power while its process is down", node->name);
+    sim_world_note(node->world, NOTE_CRASH, node->id, SIM_CRASH_POWER);
+    sim_storage_power_loss(node->storage);
+    node->machine_off = true;
+}
+
 void sim_node_kill(struct sim_node *node, enum sim_crash how)
 {
     if (node->dying)
@@ -273,7 +285,7 @@ static void end_event(struct sim_world *world, struct sim_event *event)
 
 void sim_node_stopped(struct sim_node *node)
 {
-    ASSERT(node->up && node->stopping && !node->stopped);
+    ASSERT(node->up && !node->stopped);
     struct sim_mem_owner *before = sim_mem_enter(NULL);
     node->stopped = true;
     struct sim_event *event = sim_alloc(sizeof *event);

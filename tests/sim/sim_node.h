@@ -128,10 +128,13 @@ void sim_node_boot(struct sim_node *node, uint32_t shard_count, const struct sim
 void sim_node_reboot(struct sim_node *node, uint32_t shard_count);
 /* From a scenario's event: at once. From inside the process (a checker's hook): use _kill. */
 void sim_node_crash(struct sim_node *node, enum sim_crash how);
+/* A power loss, whether or not the process is up. */
+void sim_node_power_off(struct sim_node *node);
 /* Crashes when the present event is over; until then nothing that the node does has an effect. */
 void sim_node_kill(struct sim_node *node, enum sim_crash how);
 void sim_node_stop(struct sim_node *node);
-/* The process's word that it has ended: no timer set, no job or message of its own under way. */
+/* The process's word that it has ended, asked to or not: no timer set, no job or message of its own
+ * under way. */
 void sim_node_stopped(struct sim_node *node);
 void sim_node_pause(struct sim_node *node);
 void sim_node_resume(struct sim_node *node);

@@ -185,6 +185,11 @@ void sim_storage_chance(struct sim_storage *storage, bool on)
     storage->chance = on;
 }
 
+uint64_t sim_storage_fault_count(const struct sim_storage *storage)
+{
+    return storage->fault_count;
+}
+
 uint64_t sim_storage_op_count(const struct sim_storage *storage)
 {
     return storage->op_count;
@@ -200,6 +205,13 @@ void sim_storage_on_kill(struct sim_storage *storage, void (*kill)(void *context
 {
     storage->kill = kill;
     storage->kill_context = context;
+}
+
+void sim_storage_on_sync_failed(struct sim_storage *storage, void (*fn)(void *context),
+                                void *context)
+{
+    storage->sync_failed = fn;
+    storage->sync_failed_context = context;
 }
 
 void sim_storage_job_begin(struct sim_storage *storage, uint64_t write_seq)
@@ -244,6 +256,7 @@ static struct call fault_hit(struct sim_storage *storage, enum sim_op op, const 
 {
     struct sim_fault *plan = &storage->plan;
     storage->plan_hit = true;
+    storage->fault_count++;
     sim_log(storage->world, "disk %u: planned fault in %s of %s: %s", (unsigned)storage->index,
             sim_op_name(op), path,
             plan->kind == SIM_FAULT_ERROR  ? err_text(plan->err)
@@ -281,13 +294,16 @@ static struct call call_begin(struct sim_storage *storage, enum sim_op op, const
         if (--plan->countdown == 0)
             return fault_hit(storage, op, path);
     }
-    if (volume != NULL && volume->broken != ERR_OK)
+    if (volume != NULL && volume->broken != ERR_OK) {
+        storage->fault_count++;
         return (struct call){.err = volume->broken};
+    }
     const struct sim_options *options = &storage->world->options;
     if (storage->chance) {
         bool sync = op == SIM_OP_SYNC || op == SIM_OP_SYNC_FOLDER;
         if (sim_chance_ppm(&storage->prng,
                            sync ? options->sync_error_ppm : options->io_error_ppm)) {
+            storage->fault_count++;
             sim_log(storage->world, "disk %u: %s of %s fails by chance", (unsigned)storage->index,
                     sim_op_name(op), path);
             return (struct call){.err = ERR_IO};
@@ -375,8 +391,10 @@ static enum err find_or_make(struct sim_storage *storage, const char *path, unsi
     if ((flags & DISK_CREATE) == 0)
         return ERR_NOTFOUND;
     const struct sim_volume *volume = folder->volume;
-    if (volume->capacity_bytes != 0 && volume->used_bytes >= volume->capacity_bytes)
+    if (volume->capacity_bytes != 0 && volume->used_bytes >= volume->capacity_bytes) {
+        storage->fault_count++;
         return ERR_NOSPACE;
+    }
     inode = sim_inode_new(storage, false, folder->volume);
     sim_names_set(storage, folder, name, inode);
     *out = inode;
@@ -443,6 +461,7 @@ static enum err write_some(struct sim_storage *storage, const struct call *call,
     sim_inode_write(storage, file->inode, data, part, position, by_shard, &done);
     if (call->err != ERR_OK)
         return call->err;
+    storage->fault_count += done < size;
     return done == size ? ERR_OK : ERR_NOSPACE;
 }
 
@@ -481,6 +500,8 @@ static enum err disk_op_sync(struct env_disk *disk, struct env_file *file)
         sim_inode_sync(storage, file->inode, seq);
     } else if (!storage->dead) {
         sim_inode_sync_failed(storage, file->inode);
+        if (storage->sync_failed != NULL)
+            storage->sync_failed(storage->sync_failed_context);
     }
     return call.err;
 }

@@ -109,6 +109,12 @@ void sim_storage_plan_clear(struct sim_storage *storage);
 /* Errors by chance (options.io_error_ppm, sync_error_ppm) happen only while this is on (not at
  * first). */
 void sim_storage_chance(struct sim_storage *storage, bool on);
+/* Told when a sync fails, by plan, by chance or on a broken volume: what it covered may be lost at
+ * the next power loss, and no later sync says so. */
+void sim_storage_on_sync_failed(struct sim_storage *storage, void (*fn)(void *context),
+                                void *context);
+/* Calls that failed by plan, by chance, on a broken volume or for want of space. */
+uint64_t sim_storage_fault_count(const struct sim_storage *storage);
 uint64_t sim_storage_op_count(const struct sim_storage *storage);
 /* How many calls of each kind there were. */
 uint64_t sim_storage_op_count_of(const struct sim_storage *storage, enum sim_op op);

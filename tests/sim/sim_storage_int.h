@@ -132,7 +132,10 @@ struct sim_storage {
     bool plan_hit;
     void (*kill)(void *context, bool power);
     void *kill_context;
+    void (*sync_failed)(void *context);
+    void *sync_failed_context;
     uint64_t op_count;
+    uint64_t fault_count;
     uint64_t op_counts[SIM_OP_COUNT];
 };
 

@@ -70,6 +70,7 @@ struct sim_world {
     bool fail_softly;
     enum sim_exit failed;
     char failure[512];
+    void *scenario; /* freed after the world */
 };
 
 /* There is one world at a time: it takes over base's log sink and hash seed. */
@@ -96,7 +97,8 @@ bool sim_event_is_set(const struct sim_event *event);
 bool sim_world_step(struct sim_world *world);
 void sim_world_run_until(struct sim_world *world, uint64_t at_ns);
 void sim_world_run_for(struct sim_world *world, uint64_t ns);
-/* True as soon as the condition holds, false when limit_ns have passed or nothing is left to do. */
+/* True as soon as it does not go on any more; false when limit_ns have passed or nothing is left to
+ * do. */
 bool sim_world_run_while(struct sim_world *world, bool (*going_on)(void *context), void *context,
                          uint64_t limit_ns);
 

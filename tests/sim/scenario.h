@@ -1,0 +1,19 @@
+#ifndef SCENARIO_H
+#define SCENARIO_H
+/* What the program `sim` can run: a function that lives a whole life in a new world, and ends it
+ * with sim_fail when something is wrong. */
+#include "sim_world.h"
+
+struct scenario {
+    const char *name;
+    const char *what;
+    void (*run)(struct sim_world *world);
+};
+
+extern const struct scenario scenarios[]; /* the first one is the default; ends with a NULL name */
+
+/* scenario_node.c */
+void scenario_node(struct sim_world *world);
+void scenario_node_calm(struct sim_world *world);
+
+#endif

@@ -1,0 +1,554 @@
+/*
+ * One node, several shards; producers, consumers, an admin and an audit on hosts of their own;
+ * faults of every sort; and the promises of model.h.
+ *
+ * Safety: the workload runs while faults happen, as many and of such kinds as the seed has drawn.
+ * The node is started again whenever it is down, with another number of shards perhaps. Each start
+ * is followed by an audit; after a power loss nobody else sends before it is over. Liveness:
+ * everything is healed; all that is pending has to finish. End: the node stops cleanly, loses its
+ * power, starts, and everything is still there.
+ */
+#include "broker.h"
+#include "client.h"
+#include "scenario.h"
+#include "sim_fault.h"
+#include "sim_net.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#define TOPICS_MAX 4
+#define PARTITIONS_MAX 16
+#define PRODUCERS_MAX 4
+#define CONSUMERS_MAX 3
+#define CLIENTS_MAX (PRODUCERS_MAX + CONSUMERS_MAX + 2)
+
+enum fault {
+    FAULT_KILL,
+    FAULT_POWER,
+    FAULT_STOP,
+    FAULT_KILL_IN_CALL,
+    FAULT_POWER_IN_CALL,
+    FAULT_ERROR_IN_CALL,
+    FAULT_DISK_FULL,
+    FAULT_DISK_CHANCE,
+    FAULT_DISK_STALL,
+    FAULT_RESET,
+    FAULT_VANISH,
+    FAULT_CUT,
+    FAULT_PAUSE,
+    FAULT_PAUSE_CLIENT,
+    FAULT_CLOCK,
+    FAULT_COUNT,
+};
+
+enum kind { KIND_ADMIN, KIND_AUDIT, KIND_PRODUCER, KIND_CONSUMER };
+
+struct node_scenario;
+
+struct client_host {
+    struct node_scenario *scenario;
+    struct sim_node *node;
+    enum kind kind;
+    struct client *client;
+    union {
+        struct client_options any;
+        struct client_producer_options producer;
+        struct client_consumer_options consumer;
+        struct client_admin_options admin;
+    } options;
+};
+
+struct node_scenario {
+    struct sim_world *world;
+    struct prng prng;
+    struct model model;
+    struct broker_status broker;
+    struct client_host hosts[CLIENTS_MAX];
+    size_t host_count;
+    struct model_partition *partitions[PARTITIONS_MAX];
+    size_t partition_count;
+    struct model_lane *lanes[PRODUCERS_MAX][PARTITIONS_MAX];
+
+    /* Faults. */
+    uint32_t fault_kinds; /* a bit for each enum fault */
+    uint32_t faults_left;
+    uint64_t fault_every_ns;
+    struct sim_event fault;
+    struct sim_event heal; /* of what lasts a while */
+    struct sim_event restart;
+    uint32_t shards_max;
+    bool healed;
+    uint64_t faults_at_boot; /* of the disk */
+};
+
+static struct sim_node *broker_of(struct node_scenario *s)
+{
+    return s->broker.node;
+}
+
+/* ---- Setting up
+ * ------------------------------------------------------------------------------------------ */
+
+static void *client_boot(void *context, const struct sim_process_options *options)
+{
+    struct client_host *host = context;
+    struct env *env = options->envs[0];
+    switch (host->kind) {
+    case KIND_ADMIN:
+        host->client = client_admin_new(env, &host->options.admin);
+        break;
+    case KIND_AUDIT:
+        host->client = client_audit_new(env, &host->options.any);
+        break;
+    case KIND_PRODUCER:
+        host->client = client_producer_new(env, &host->options.producer);
+        break;
+    case KIND_CONSUMER:
+        host->client = client_consumer_new(env, &host->options.consumer);
+        break;
+    }
+    return host->client;
+}
+
+static const struct sim_process_ops client_process_ops = {.boot = client_boot};
+
+static struct client_host *host_add(struct node_scenario *s, enum kind kind, const char *name)
+{
+    ASSERT(s->host_count < CLIENTS_MAX);
+    struct client_host *host = &s->hosts[s->host_count];
+    char full[32];
+    (void)snprintf(full, sizeof full, "%s%zu", name, s->host_count);
+    host->scenario = s;
+    host->kind = kind;
+    host->node = sim_node_new(s->world, full);
+    host->options.any = (struct client_options){.model = &s->model,
+                                                .host = "broker",
+                                                .port = 9092,
+                                                .id = (uint32_t)s->host_count,
+                                                .audits = kind == KIND_AUDIT};
+    s->host_count++;
+    return host;
+}
+
+static void topics_make(struct node_scenario *s, struct prng *prng)
+{
+    uint64_t count = 1 + prng_below(prng, TOPICS_MAX);
+    for (uint64_t i = 0; i < count; i++) {
+        char name[16];
+        (void)snprintf(name, sizeof name, "topic%u", (unsigned)i);
+        struct model_topic *topic = model_topic_add(
+            &s->model, name, (int32_t)prng_range(prng, 1, PARTITIONS_MAX / TOPICS_MAX),
+            prng_chance(prng, 1, 2));
+        topic->segment_bytes =
+            prng_chance(prng, 1, 2) ? 0 : 32768 + (int32_t)prng_below(prng, 131072);
+        for (int32_t p = 0; p < topic->partition_count; p++)
+            s->partitions[s->partition_count++] = &topic->partitions[p];
+    }
+}
+
+static void producer_make(struct node_scenario *s, struct prng *prng, size_t index)
+{
+    struct client_host *host = host_add(s, KIND_PRODUCER, "producer");
+    struct client_producer_options *options = &host->options.producer;
+    uint64_t draw = prng_below(prng, 8);
+    options->acks = draw == 0 ? 0 : draw <= 2 ? 1 : -1;
+    options->idempotent = options->acks == -1 && prng_chance(prng, 2, 3);
+    options->window = 1 + (uint32_t)prng_below(prng, 5);
+    options->batch_max = 1 + (uint32_t)prng_below(prng, 20);
+    options->linger_ms = (uint32_t)prng_below(prng, 40);
+    options->codec_weight = (uint8_t)prng_below(prng, 4);
+    options->lanes = s->lanes[index];
+    for (size_t i = 0; i < s->partition_count; i++) {
+        if (!prng_chance(prng, 1, 2) && options->lane_count + s->partition_count - i > 1)
+            continue;
+        int64_t total = 10 + (int64_t)prng_below(prng, 300);
+        s->lanes[index][options->lane_count++] =
+            model_lane_add(&s->model, s->partitions[i], options->acks, options->idempotent, total);
+    }
+}
+
+static void consumer_make(struct node_scenario *s, struct prng *prng)
+{
+    struct client_host *host = host_add(s, KIND_CONSUMER, "consumer");
+    struct client_consumer_options *options = &host->options.consumer;
+    options->partitions = s->partitions;
+    options->partition_count = s->partition_count;
+    options->sessions = prng_chance(prng, 1, 2);
+    options->max_wait_ms = (int32_t)prng_below(prng, 500);
+    options->min_bytes = prng_chance(prng, 1, 2) ? 1 : (int32_t)prng_below(prng, 5000);
+    options->max_bytes = prng_chance(prng, 1, 2) ? INT32_MAX : 1 + (int32_t)prng_below(prng, 50000);
+    options->partition_max_bytes =
+        prng_chance(prng, 1, 2) ? 1 << 20 : 1 + (int32_t)prng_below(prng, 20000);
+    options->rewind_ppm = prng_chance(prng, 1, 2) ? 0 : 20000;
+}
+
+static void on_down(void *context, struct sim_node *node, bool crashed);
+
+static void on_sync_failed(void *context)
+{
+    struct node_scenario *s = context;
+    model_sync_failed(&s->model);
+}
+
+static void broker_boot(struct node_scenario *s)
+{
+    struct sim_node *node = broker_of(s);
+    s->faults_at_boot = sim_storage_fault_count(node->storage);
+    sim_node_boot(node, 1 + (uint32_t)prng_below(&s->prng, s->shards_max), &broker_process_ops,
+                  &s->broker);
+    for (size_t i = 0; i < s->host_count; i++) {
+        if (s->hosts[i].kind == KIND_AUDIT && s->hosts[i].client != NULL)
+            client_audit_begin(s->hosts[i].client);
+    }
+}
+
+static void restart_fire(struct sim_world *world, struct sim_event *event)
+{
+    UNUSED(world);
+    struct node_scenario *s = CONTAINER_OF(event, struct node_scenario, restart);
+    if (!broker_of(s)->up)
+        broker_boot(s);
+}
+
+static void on_down(void *context, struct sim_node *node, bool crashed)
+{
+    struct node_scenario *s = context;
+    if (crashed && node->machine_off)
+        model_power_lost(&s->model);
+    if (!crashed && !s->broker.failed &&
+        sim_storage_fault_count(node->storage) == s->faults_at_boot)
+        model_stopped_cleanly(&s->model);
+    s->broker.running = false;
+    uint64_t pause = prng_chance(&s->prng, 1, 2) ? 100 * SIM_MS : 3 * SIM_S;
+    sim_event_set(s->world, &s->restart, s->world->now_ns + sim_draw(&s->prng, pause));
+}
+
+static void broker_make(struct node_scenario *s, struct prng *prng)
+{
+    struct sim_node *node = sim_node_new(s->world, "broker");
+    struct broker_options *options = &s->broker.options;
+    s->broker.node = node;
+    options->log_dir_count = prng_chance(prng, 3, 4) ? 1 : 2 + (uint32_t)prng_below(prng, 2);
+    options->snapshot_bytes = prng_chance(prng, 1, 2) ? 0 : 500 + (uint32_t)prng_below(prng, 5000);
+    options->checkpoint_ms = prng_chance(prng, 1, 2) ? 0 : 10 + (uint32_t)prng_below(prng, 3000);
+    options->index_interval = prng_chance(prng, 1, 2) ? 0 : 1 + (uint32_t)prng_below(prng, 10000);
+    options->idle_ms = prng_chance(prng, 3, 4) ? 0 : 1000 + (uint32_t)prng_below(prng, 20000);
+    for (uint32_t i = 0; i < options->log_dir_count; i++) {
+        char path[16];
+        (void)snprintf(path, sizeof path, "/data%u", i);
+        sim_storage_add_volume(node->storage, path, 0);
+    }
+    sim_storage_on_sync_failed(node->storage, on_sync_failed, s);
+    node->on_down = on_down;
+    node->on_down_context = s;
+    s->shards_max = 1 + (uint32_t)prng_below(prng, 4);
+}
+
+/* ---- Faults
+ * ---------------------------------------------------------------------------------------------- */
+
+static void disk_error_plan(struct node_scenario *s)
+{
+    static const enum err errs[] = {ERR_IO, ERR_IO, ERR_NOSPACE, ERR_DENIED};
+    struct sim_fault fault = {
+        .kind = SIM_FAULT_ERROR,
+        .err = errs[prng_below(&s->prng, ARRAY_COUNT(errs))],
+        .ops = prng_chance(&s->prng, 1, 2) ? SIM_OPS_ALL : 1u << prng_below(&s->prng, SIM_OP_COUNT),
+        .countdown = 1 + prng_below(&s->prng, 100),
+        .repeat = prng_chance(&s->prng, 3, 4) ? 0 : prng_below(&s->prng, 20),
+    };
+    sim_storage_plan(broker_of(s)->storage, &fault);
+}
+
+static void crash_plan(struct node_scenario *s, enum sim_fault_kind kind)
+{
+    struct sim_fault fault = {.kind = kind,
+                              .ops = prng_chance(&s->prng, 1, 2) ? SIM_OPS_ALL : SIM_OPS_CHANGE,
+                              .countdown = 1 + prng_below(&s->prng, 200)};
+    sim_storage_plan(broker_of(s)->storage, &fault);
+}
+
+static void disks_fill(struct node_scenario *s)
+{
+    for (uint32_t i = 0; i < s->broker.options.log_dir_count; i++) {
+        char path[16];
+        (void)snprintf(path, sizeof path, "/data%u", i);
+        struct sim_storage *storage = broker_of(s)->storage;
+        uint64_t room = prng_below(&s->prng, 100000);
+        sim_storage_set_capacity(storage, path, sim_storage_used_bytes(storage, path) + room + 1);
+    }
+    sim_log(s->world, "the disks are nearly full");
+}
+
+static void heal_fire(struct sim_world *world, struct sim_event *event)
+{
+    struct node_scenario *s = CONTAINER_OF(event, struct node_scenario, heal);
+    struct sim_storage *storage = broker_of(s)->storage;
+    sim_log(world, "what lasts a while is over");
+    for (uint32_t i = 0; i < s->broker.options.log_dir_count; i++) {
+        char path[16];
+        (void)snprintf(path, sizeof path, "/data%u", i);
+        sim_storage_set_capacity(storage, path, 0);
+    }
+    sim_storage_chance(storage, false);
+    sim_node_resume(broker_of(s));
+    for (size_t i = 0; i < s->host_count; i++)
+        sim_node_resume(s->hosts[i].node);
+    sim_net_heal(world->net);
+}
+
+static void clock_fault(struct node_scenario *s)
+{
+    struct sim_node *node = broker_of(s);
+    if (prng_chance(&s->prng, 1, 2))
+        sim_node_clock_jump(node, prng_range(&s->prng, -600, 3600) * (int64_t)SIM_S);
+    else
+        sim_node_clock_drift(node, prng_range(&s->prng, -100000, 100000));
+}
+
+static struct client_host *host_draw(struct node_scenario *s)
+{
+    return &s->hosts[prng_below(&s->prng, s->host_count)];
+}
+
+static void fault_happen(struct node_scenario *s, enum fault fault)
+{
+    struct sim_node *node = broker_of(s);
+    struct sim_net *net = s->world->net;
+    struct client_host *host = host_draw(s);
+    switch (fault) {
+    case FAULT_KILL:
+        sim_node_crash(node, SIM_CRASH_KILL);
+        break;
+    case FAULT_POWER:
+        sim_node_crash(node, SIM_CRASH_POWER);
+        break;
+    case FAULT_STOP:
+        sim_node_stop(node);
+        break;
+    case FAULT_KILL_IN_CALL:
+        crash_plan(s, SIM_FAULT_KILL);
+        break;
+    case FAULT_POWER_IN_CALL:
+        crash_plan(s, SIM_FAULT_POWER);
+        break;
+    case FAULT_ERROR_IN_CALL:
+        disk_error_plan(s);
+        break;
+    case FAULT_DISK_FULL:
+        disks_fill(s);
+        break;
+    case FAULT_DISK_CHANCE:
+        sim_storage_chance(node->storage, true);
+        break;
+    case FAULT_DISK_STALL:
+        if (node->up)
+            sim_node_stall(node, (uint32_t)prng_below(&s->prng, s->broker.options.log_dir_count),
+                           prng_below(&s->prng, 5 * SIM_S));
+        break;
+    case FAULT_RESET:
+        (void)sim_net_reset_some(net, node, 300000);
+        break;
+    case FAULT_VANISH:
+        (void)sim_net_vanish_some(net, prng_chance(&s->prng, 1, 2) ? node : host->node, 300000);
+        break;
+    case FAULT_CUT:
+        if (prng_chance(&s->prng, 1, 2))
+            sim_net_block(net, host->node, node, true);
+        else
+            sim_net_block(net, node, host->node, true);
+        break;
+    case FAULT_PAUSE:
+        sim_node_pause(node);
+        break;
+    case FAULT_PAUSE_CLIENT:
+        sim_node_pause(host->node);
+        break;
+    case FAULT_CLOCK:
+        clock_fault(s);
+        break;
+    case FAULT_COUNT:
+        UNREACHABLE();
+    }
+}
+
+static void fault_fire(struct sim_world *world, struct sim_event *event)
+{
+    struct node_scenario *s = CONTAINER_OF(event, struct node_scenario, fault);
+    enum fault fault;
+    do {
+        fault = (enum fault)prng_below(&s->prng, FAULT_COUNT);
+    } while ((s->fault_kinds & (1u << fault)) == 0);
+    fault_happen(s, fault);
+    if (!sim_event_is_set(&s->heal))
+        sim_event_set(world, &s->heal, world->now_ns + sim_draw(&s->prng, 10 * SIM_S));
+    if (--s->faults_left > 0)
+        sim_event_set(world, event, world->now_ns + sim_draw(&s->prng, 2 * s->fault_every_ns));
+}
+
+/* ---- Phases
+ * ---------------------------------------------------------------------------------------------- */
+
+static bool safety_goes_on(void *context)
+{
+    struct node_scenario *s = context;
+    return s->faults_left > 0 || sim_event_is_set(&s->heal);
+}
+
+static bool all_done(struct node_scenario *s)
+{
+    if (!s->broker.running || s->model.gate_closed || !model_is_done(&s->model))
+        return false;
+    for (size_t i = 0; i < s->host_count; i++) {
+        const struct client_host *host = &s->hosts[i];
+        if ((host->kind == KIND_ADMIN && !client_admin_is_done(host->client)) ||
+            (host->kind == KIND_CONSUMER && !client_consumer_is_done(host->client)) ||
+            (host->kind == KIND_AUDIT && !client_audit_is_done(host->client)))
+            return false;
+    }
+    return true;
+}
+
+static bool liveness_goes_on(void *context)
+{
+    return !all_done(context);
+}
+
+static void tell_pending(struct node_scenario *s)
+{
+    struct sim_world *world = s->world;
+    const struct sim_node *node = broker_of(s);
+    sim_log(world, "the node is %s%s%s%s%s", node->up ? "up" : "down",
+            node->stopping ? ", stopping" : "", s->broker.running ? ", running" : "",
+            s->broker.failed ? ", failed: " : "", s->broker.failed ? s->broker.why : "");
+    sim_log(world, "the gate is %s", s->model.gate_closed ? "closed" : "open");
+    for (int32_t i = 0; i < s->model.lane_count; i++) {
+        const struct model_lane *lane = s->model.lanes[i];
+        if (!lane->closed && lane->done < lane->total)
+            sim_log(world, "lane %d (%s-%d, acks %d%s): %" PRId64 " of %" PRId64 " are done", i,
+                    lane->partition->topic->name, lane->partition->index, lane->acks,
+                    lane->idempotent ? ", idempotent" : "", lane->done, lane->total);
+    }
+    for (size_t i = 0; i < s->host_count; i++) {
+        const struct client_host *host = &s->hosts[i];
+        if (host->kind == KIND_ADMIN && !client_admin_is_done(host->client))
+            sim_log(world, "%s is not done", host->node->name);
+        if (host->kind == KIND_CONSUMER && !client_consumer_is_done(host->client))
+            sim_log(world, "%s is not done", host->node->name);
+        if (host->kind == KIND_AUDIT && !client_audit_is_done(host->client))
+            sim_log(world, "%s is not done", host->node->name);
+    }
+}
+
+static void finish_or_fail(struct node_scenario *s, const char *what)
+{
+    if (sim_world_run_while(s->world, liveness_goes_on, s, 600 * SIM_S))
+        return;
+    tell_pending(s);
+    sim_fail(s->world, SIM_EXIT_LIVENESS, "%s, and not all that is pending finishes", what);
+}
+
+static void heal_all(struct node_scenario *s)
+{
+    struct sim_world *world = s->world;
+    struct sim_node *node = broker_of(s);
+    sim_log(world, "---- everything is healed");
+    s->healed = true;
+    sim_event_cancel(world, &s->fault);
+    sim_event_cancel(world, &s->heal);
+    heal_fire(world, &s->heal);
+    sim_options_heal(&world->options);
+    sim_storage_heal(node->storage);
+    /* Directories that went offline come back with the next start. */
+    bool disk_faulted = sim_storage_fault_count(node->storage) != s->faults_at_boot;
+    if (node->up && !node->stopping && disk_faulted)
+        sim_node_crash(node, SIM_CRASH_KILL);
+}
+
+static bool is_up(void *context)
+{
+    struct node_scenario *s = context;
+    return broker_of(s)->up;
+}
+
+/* A clean stop, a power loss while it is down, and a start: all is there. */
+static void stop_and_look(struct node_scenario *s, bool power)
+{
+    sim_log(s->world, "---- a clean stop%s", power ? ", and a power loss after it" : "");
+    sim_node_stop(broker_of(s));
+    if (!sim_world_run_while(s->world, is_up, s, 120 * SIM_S)) {
+        sim_fail(s->world, SIM_EXIT_LIVENESS, "the node does not stop");
+        return;
+    }
+    if (power) {
+        sim_node_power_off(broker_of(s));
+        model_power_lost(&s->model);
+    }
+    finish_or_fail(s, "started after a clean stop");
+}
+
+static void run(struct sim_world *world, uint32_t fault_kinds, uint32_t faults)
+{
+    struct node_scenario *s = sim_alloc(sizeof *s);
+    s->world = world;
+    sim_prng_init(world, &s->prng, "scenario", 0);
+    struct prng setup;
+    sim_prng_init(world, &setup, "setup", 0);
+    model_init(&s->model, world);
+    sim_event_init(&s->fault, fault_fire);
+    sim_event_init(&s->heal, heal_fire);
+    sim_event_init(&s->restart, restart_fire);
+    s->fault_kinds = fault_kinds;
+    s->faults_left = fault_kinds != 0 ? faults : 0;
+    s->fault_every_ns = 10 * SIM_MS + prng_below(&setup, 2 * SIM_S);
+
+    broker_make(s, &setup);
+    topics_make(s, &setup);
+    struct client_host *admin = host_add(s, KIND_ADMIN, "admin");
+    admin->options.admin.churn_count = (uint32_t)prng_below(&setup, 6);
+    (void)host_add(s, KIND_AUDIT, "audit");
+    uint64_t producers = 1 + prng_below(&setup, PRODUCERS_MAX);
+    for (uint64_t i = 0; i < producers; i++)
+        producer_make(s, &setup, (size_t)i);
+    uint64_t consumers = 1 + prng_below(&setup, CONSUMERS_MAX);
+    for (uint64_t i = 0; i < consumers; i++)
+        consumer_make(s, &setup);
+
+    broker_boot(s);
+    for (size_t i = 0; i < s->host_count; i++)
+        sim_node_boot(s->hosts[i].node, 1, &client_process_ops, &s->hosts[i]);
+    if (s->faults_left > 0) {
+        sim_event_set(world, &s->fault, world->now_ns + sim_draw(&s->prng, 2 * s->fault_every_ns));
+        (void)sim_world_run_while(world, safety_goes_on, s, 3600 * SIM_S);
+    }
+    heal_all(s);
+    finish_or_fail(s, "everything is healed");
+    stop_and_look(s, prng_chance(&s->prng, 1, 2));
+    sim_event_cancel(world, &s->restart);
+    broker_of(s)->on_down = NULL;
+    sim_node_stop(broker_of(s));
+    if (!sim_world_run_while(world, is_up, s, 120 * SIM_S))
+        sim_fail(world, SIM_EXIT_LIVENESS, "the node does not stop");
+    sim_log(world, "acknowledged %" PRIu64 ", read %" PRIu64, s->model.acked_count,
+            s->model.read_count);
+    model_deinit(&s->model);
+    sim_event_cancel(world, &s->restart);
+    /* The clients' memory refers to the scenario, and goes with the world. */
+    world->scenario = s;
+}
+
+void scenario_node(struct sim_world *world)
+{
+    struct prng prng;
+    sim_prng_init(world, &prng, "swarm", 0);
+    sim_options_draw(&world->options, &prng);
+    /* Each kind of fault is in half of the worlds. */
+    uint32_t kinds = (uint32_t)prng_below(&prng, 1u << FAULT_COUNT);
+    run(world, kinds, 1 + (uint32_t)prng_below(&prng, 20));
+}
+
+void scenario_node_calm(struct sim_world *world)
+{
+    run(world, 0, 0);
+}
