@@ -1,5 +1,7 @@
 #include "base/hash.h"
 
+#include "hash_int.h"
+
 #include "base/assert.h"
 #include "base/bytes.h"
 
@@ -17,6 +19,18 @@ static uint32_t slices[8][256];
 
 /* These work on the register itself; crc32c inverts it before and after. */
 typedef uint32_t crc_fn(uint32_t crc, const uint8_t *data, size_t size);
+
+/* Those that this processor knows, the fastest last. Filled before main. */
+static crc_fn *crc_ways[3];
+static size_t crc_way_count;
+static crc_fn *crc_best;
+
+static void crc_add_way(crc_fn *way)
+{
+    ASSERT(crc_way_count < ARRAY_COUNT(crc_ways));
+    crc_ways[crc_way_count++] = way;
+    crc_best = way;
+}
 
 static uint32_t crc_portable(uint32_t crc, const uint8_t *at, size_t size)
 {
@@ -38,7 +52,8 @@ static uint32_t crc_portable(uint32_t crc, const uint8_t *at, size_t size)
 /*
  * The crc32 instruction takes 3 cycles but starts one each cycle: three independent lanes keep it
  * busy. Lanes of n bytes are joined by moving the first over 2n and the second over n zero bytes,
- * a carry-less product with x^(8 * bytes - 33) mod P whose 64 bits one more crc32 reduces.
+ * a carry-less product with x^(8 * bytes - 33) mod P whose 64 bits one more crc32 reduces. Longer
+ * lanes would be faster on what is in the cache, but read memory too far apart for its prefetcher.
  */
 #define X86_TARGET __attribute__((target("sse4.2,pclmul")))
 
@@ -49,8 +64,6 @@ struct lane_size {
 };
 
 static const struct lane_size lane_sizes[] = {
-    {4096, 0x82f89c77, 0x54a86326},
-    {1024, 0x170076fa, 0xa51b6135},
     {256, 0xb9e02b86, 0xdd7e3b0c},
     {64, 0x9e4addf8, 0x0d3b6092},
 };
@@ -102,12 +115,80 @@ X86_TARGET static uint32_t crc_x86(uint32_t crc, const uint8_t *at, size_t size)
     return crc;
 }
 
-static crc_fn *crc_choose(void)
+/*
+ * With carry-less products of 512 bits there is no need for the instruction: each 16 bytes are
+ * moved over those that follow them, low half by x^(8 * bytes + 31), high half by x^(8 * bytes -
+ * 33), and added. Four registers go 256 bytes a step; what they become is folded into 16 bytes,
+ * which two crc32 reduce.
+ */
+#define AVX512_TARGET __attribute__((target("avx512f,avx512vl,vpclmulqdq,sse4.2,pclmul")))
+#define AVX512_BYTES_MIN 512
+
+struct fold {
+    uint32_t low, high;
+};
+
+static const struct fold fold_256 = {0xdcb17aa4, 0xb9e02b86};
+static const struct fold fold_64 = {0x740eef02, 0x9e4addf8};
+static const struct fold fold_16 = {0xf20c0dfe, 0x493c7d27};
+
+AVX512_TARGET static inline __m512i fold_512(__m512i value, __m512i by, __m512i next)
+{
+    __m512i low = _mm512_clmulepi64_epi128(value, by, 0x00);
+    __m512i high = _mm512_clmulepi64_epi128(value, by, 0x11);
+    return _mm512_ternarylogic_epi64(low, high, next, 0x96); /* all three xored */
+}
+
+AVX512_TARGET static inline __m128i fold_128(__m128i value, __m128i by, __m128i next)
+{
+    __m128i low = _mm_clmulepi64_si128(value, by, 0x00);
+    __m128i high = _mm_clmulepi64_si128(value, by, 0x11);
+    return _mm_xor_si128(_mm_xor_si128(low, high), next);
+}
+
+AVX512_TARGET static inline __m128i fold_by(const struct fold *fold)
+{
+    return _mm_set_epi64x(fold->high, fold->low);
+}
+
+AVX512_TARGET static uint32_t crc_avx512(uint32_t crc, const uint8_t *at, size_t size)
+{
+    if (size < AVX512_BYTES_MIN)
+        return crc_x86(crc, at, size);
+    __m512i by = _mm512_broadcast_i32x4(fold_by(&fold_256));
+    __m512i a = _mm512_loadu_si512(at), b = _mm512_loadu_si512(at + 64);
+    __m512i c = _mm512_loadu_si512(at + 128), d = _mm512_loadu_si512(at + 192);
+    a = _mm512_xor_si512(a, _mm512_zextsi128_si512(_mm_cvtsi32_si128((int)crc)));
+    for (at += 256, size -= 256; size >= 256; at += 256, size -= 256) {
+        a = fold_512(a, by, _mm512_loadu_si512(at));
+        b = fold_512(b, by, _mm512_loadu_si512(at + 64));
+        c = fold_512(c, by, _mm512_loadu_si512(at + 128));
+        d = fold_512(d, by, _mm512_loadu_si512(at + 192));
+    }
+    by = _mm512_broadcast_i32x4(fold_by(&fold_64));
+    d = fold_512(fold_512(fold_512(a, by, b), by, c), by, d);
+    for (; size >= 64; at += 64, size -= 64)
+        d = fold_512(d, by, _mm512_loadu_si512(at));
+
+    __m128i last = fold_by(&fold_16);
+    __m128i rest = _mm512_extracti32x4_epi32(d, 0);
+    rest = fold_128(rest, last, _mm512_extracti32x4_epi32(d, 1));
+    rest = fold_128(rest, last, _mm512_extracti32x4_epi32(d, 2));
+    rest = fold_128(rest, last, _mm512_extracti32x4_epi32(d, 3));
+    uint64_t wide = _mm_crc32_u64(0, (uint64_t)_mm_extract_epi64(rest, 0));
+    wide = _mm_crc32_u64(wide, (uint64_t)_mm_extract_epi64(rest, 1));
+    return crc_x86((uint32_t)wide, at, size);
+}
+
+static void crc_find_ways(void)
 {
     __builtin_cpu_init();
-    if (__builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("pclmul"))
-        return crc_x86;
-    return crc_portable;
+    if (!__builtin_cpu_supports("sse4.2") || !__builtin_cpu_supports("pclmul"))
+        return;
+    crc_add_way(crc_x86);
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+        __builtin_cpu_supports("vpclmulqdq"))
+        crc_add_way(crc_avx512);
 }
 
 #elif defined(__aarch64__)
@@ -138,21 +219,17 @@ static uint32_t crc_arm(uint32_t crc, const uint8_t *at, size_t size)
     return crc;
 }
 
-static crc_fn *crc_choose(void)
+static void crc_find_ways(void)
 {
-    return (getauxval(AT_HWCAP) & HWCAP_CRC32) != 0 ? crc_arm : crc_portable;
+    if ((getauxval(AT_HWCAP) & HWCAP_CRC32) != 0)
+        crc_add_way(crc_arm);
 }
 
 #else
 
-static crc_fn *crc_choose(void)
-{
-    return crc_portable;
-}
+static void crc_find_ways(void) {}
 
 #endif
-
-static crc_fn *crc_best;
 
 /* Before main, so that no thread has to wait for another or to look whether it is done. */
 __attribute__((constructor)) static void crc_init(void)
@@ -166,12 +243,21 @@ __attribute__((constructor)) static void crc_init(void)
     for (size_t i = 1; i < ARRAY_COUNT(slices); i++)
         for (size_t byte = 0; byte < 256; byte++)
             slices[i][byte] = slices[i - 1][byte] >> 8 ^ slices[0][slices[i - 1][byte] & 0xff];
-    crc_best = crc_choose();
+    crc_add_way(crc_portable);
+    crc_find_ways();
 }
 
 uint32_t crc32c(uint32_t crc, const void *data, size_t size)
 {
     return ~crc_best(~crc, data, size);
+}
+
+bool crc32c_way(size_t nth, uint32_t crc, const void *data, size_t size, uint32_t *out)
+{
+    if (nth >= crc_way_count)
+        return false;
+    *out = ~crc_ways[nth](~crc, data, size);
+    return true;
 }
 
 uint32_t crc32c_portable(uint32_t crc, const void *data, size_t size)
