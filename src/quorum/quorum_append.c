@@ -243,6 +243,8 @@ static void give_up(struct quorum *quorum, enum err err)
 /* Everything queued goes to the log; false when it waits or failed. */
 static bool write_queue(struct quorum *quorum)
 {
+    if (!list_empty(&quorum->waiter.node))
+        return false; /* still waiting; a step for another reason */
     while (!list_empty(&quorum->queue)) {
         struct quorum_batch *batch = LIST_ENTRY(quorum->queue.next, struct quorum_batch, node);
         arena_reset(&quorum->arena);
