@@ -1,6 +1,6 @@
 #include "base/hash.h"
 
-#include "hash_int.h"
+#include "base/hash_int.h"
 
 #include "base/assert.h"
 #include "base/bytes.h"

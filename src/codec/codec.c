@@ -8,7 +8,7 @@
  */
 #include "codec/codec.h"
 
-#include "codec_int.h"
+#include "codec/codec_int.h"
 
 #include "base/mem.h"
 

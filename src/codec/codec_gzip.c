@@ -1,5 +1,5 @@
 /* gzip (RFC 1952): members one after the other, as java.util.zip reads them. */
-#include "codec_int.h"
+#include "codec/codec_int.h"
 
 #include "base/mem.h"
 

@@ -3,7 +3,7 @@
  * with blocks of 64 KiB and no checksums, like Java's; read with any of the format's options, whose
  * checksums and content size then have to be right.
  */
-#include "codec_int.h"
+#include "codec/codec_int.h"
 
 #include "base/bytes.h"
 #include "base/mem.h"

@@ -5,7 +5,7 @@
  * xerial: a header of 16 bytes ("\x82SNAPPY\0", version and lowest compatible version, both be32
  * and 1), then chunks: be32 length and a raw block. Another header may come where a chunk would.
  */
-#include "codec_int.h"
+#include "codec/codec_int.h"
 
 #include "base/bytes.h"
 #include "base/mem.h"

@@ -1,5 +1,5 @@
 /* zstd frames, one after the other, with or without their content's size. */
-#include "codec_int.h"
+#include "codec/codec_int.h"
 
 #include "base/mem.h"
 

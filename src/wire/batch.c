@@ -1,7 +1,7 @@
 /* Headers, stamping, walking from batch to batch, control records. */
 #include "wire/batch.h"
 
-#include "batch_int.h"
+#include "wire/batch_int.h"
 
 #include "base/hash.h"
 #include "base/varint.h"

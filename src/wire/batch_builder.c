@@ -2,7 +2,7 @@
  * Batches, built record by record. The body begins with room for the header, so that an
  * uncompressed batch is finished where it stands.
  */
-#include "batch_int.h"
+#include "wire/batch_int.h"
 
 #include "base/varint.h"
 #include "codec/codec.h"

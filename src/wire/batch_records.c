@@ -1,5 +1,5 @@
 /* The records of a batch, one by one; and the walk that a producer's batch is checked with. */
-#include "batch_int.h"
+#include "wire/batch_int.h"
 
 #include "base/mem.h"
 #include "codec/codec.h"
