@@ -57,7 +57,8 @@ static void part_answer(struct offsets_part *part, int64_t timestamp, int64_t of
 {
     part->reply->timestamp = timestamp;
     part->reply->offset = offset;
-    part->reply->leader_epoch = epoch;
+    if (part->leg->list->request->version >= 4)
+        part->reply->leader_epoch = epoch;
 }
 
 static void part_end(struct offsets_part *part)
