@@ -233,6 +233,7 @@ static void produce_part_add(struct produce *produce, const struct uuid *topic_i
     part->append.log.size = data->records.size;
     *leg->parts_end = part;
     leg->parts_end = &part->next;
+    leg->left++;
     leg->running = true;
 }
 
