@@ -25,7 +25,7 @@ struct arguments {
 static uint64_t seed_now;
 
 /* A leak of the compression libraries' own memory is no leak of ours: a crash does not free it. */
-const char *__lsan_default_suppressions(void);
+__attribute__((visibility("default"))) const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {
     return "leak:libzstd\nleak:libz.so\nleak:liblz4\nleak:libsnappy\n";

@@ -12,6 +12,8 @@
 #include "base/hmap.h"
 #include "sim_node.h"
 
+#include <string.h>
+
 enum { NOTE_SUBMIT = 0x30, NOTE_RUN, NOTE_DONE };
 
 struct sim_queue {
@@ -33,6 +35,7 @@ struct sim_job {
     struct sim_event event;
     struct sim_ready ready;
     struct env_job *job;
+    const char *run; /* its code: for addr2line, when it is gone */
     struct sim_queue *queue;
     struct sim_shard *shard;
     uint64_t write_seq; /* what a sync in it must cover */
@@ -174,6 +177,7 @@ void sim_jobs_submit(struct sim_shard *shard, struct env_queue *env_queue, struc
     list_init(&env_job->node);
     sim_event_init(&job->event, job_run_fire);
     job->job = env_job;
+    memcpy(&job->run, &env_job->run, sizeof job->run);
     job->queue = queue;
     job->shard = shard;
     job->write_seq = sim_storage_write_seq(node->storage);
@@ -280,6 +284,19 @@ static void job_done_fire(struct sim_world *world, struct sim_event *event)
     struct sim_job *job = CONTAINER_OF(event, struct sim_job, event);
     sim_ready_init(&job->ready, job_done_run);
     sim_shard_ready(job->shard, &job->ready);
+}
+
+/* For addr2line. */
+extern const char __executable_start[];
+
+void sim_jobs_check_none(struct sim_node *node)
+{
+    LIST_FOR_EACH (link, &node->jobs) {
+        struct sim_job *job = LIST_ENTRY(link, struct sim_job, all);
+        sim_fail(node->world, SIM_EXIT_CORRECTNESS,
+                 "%s ended with a disk job under way that runs %#tx", node->name,
+                 job->run - __executable_start);
+    }
 }
 
 void sim_jobs_discard(struct sim_node *node)

@@ -244,7 +244,7 @@ static void check_ended(struct sim_node *node)
         SIM_CHECK(world, list_empty(&shard->messages), "%s ended with a message to shard %u",
                   node->name, i);
     }
-    SIM_CHECK(world, list_empty(&node->jobs), "%s ended with a disk job under way", node->name);
+    sim_jobs_check_none(node);
     SIM_CHECK(world, sim_storage_open_count(node->storage) == 0, "%s ended with %zu open files",
               node->name, sim_storage_open_count(node->storage));
     size_t streams = sim_net_stream_count(node);

@@ -170,6 +170,8 @@ extern const struct env_ops sim_env_ops;
 void sim_jobs_init(struct sim_node *node);
 void sim_jobs_submit(struct sim_shard *shard, struct env_queue *queue, struct env_job *job);
 void sim_jobs_discard(struct sim_node *node);
+/* Fails when one is under way. */
+void sim_jobs_check_none(struct sim_node *node);
 void sim_shard_discard(struct sim_shard *shard);
 void sim_shard_init(struct sim_node *node, struct sim_shard *shard, uint32_t index);
 void sim_shard_alarm(struct sim_shard *shard);
