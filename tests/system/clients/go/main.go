@@ -15,7 +15,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-const timeMs = 1700000000000
+// Of the first record.
+var timeMs = must(strconv.ParseInt(os.Getenv("TIME_MS"), 10, 64))
 
 func must[T any](value T, err error) T {
 	if err != nil {

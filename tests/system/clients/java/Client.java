@@ -17,7 +17,7 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 /** Apache Kafka's own Java client as a client of the node under test. See ../README.md for the commands. */
 public final class Client {
-    private static final long TIME_MS = 1700000000000L;
+    private static final long TIME_MS = Long.parseLong(System.getenv("TIME_MS"));
 
     public static void main(String[] args) throws Exception {
         switch (args[0]) {

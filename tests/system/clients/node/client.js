@@ -15,7 +15,7 @@ CompressionCodecs[CompressionTypes.LZ4] = () => ({
   decompress: async buffer => lz4.decompressFrame(buffer),
 })
 
-const TIME_MS = 1700000000000
+const TIME_MS = Number(process.env.TIME_MS)
 const CODECS = { none: 0, gzip: 1, snappy: 2, lz4: 3, zstd: 4 }
 
 const [command, bootstrap, topic, ...rest] = process.argv.slice(2)

@@ -1,6 +1,7 @@
 """The records that every client writes, so that each can check what another wrote."""
+import os
 
-TIME_MS = 1700000000000
+TIME_MS = int(os.environ["TIME_MS"])
 
 
 def make(prefix, count):
