@@ -1,10 +1,8 @@
 /* The simulated network: order, chunks, bounds, ends of all sorts. */
+#include "../unit/unit.h"
 #include "base/mem.h"
 #include "sim_net.h"
 
-#include <cmocka.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 

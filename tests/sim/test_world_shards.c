@@ -1,13 +1,11 @@
 /* Shards as actors: messages, timers, jobs, clocks, memory; and a write-ahead log on top of them,
  * with power losses. */
+#include "../unit/unit.h"
 #include "base/hash.h"
 #include "base/mem.h"
 #include "sim_fault.h"
 #include "sim_node.h"
 
-#include <cmocka.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <string.h>
 
 /* ---- Messages

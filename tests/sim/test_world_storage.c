@@ -1,10 +1,8 @@
 /* The simulated disk: what survives a power loss, and what must not be relied on. */
+#include "../unit/unit.h"
 #include "sim_fault.h"
 #include "sim_node.h"
 
-#include <cmocka.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
