@@ -54,6 +54,8 @@ enum err conf_load(const struct conf_args *args, struct conf_findings *findings,
  * replica of everything. `data_folder` is log.dirs. */
 size_t conf_standalone(const char *data_folder, struct conf_pair *out, size_t out_max);
 #define CONF_STANDALONE_MAX 16
+/* The data folder of a node that is told none, in the folder it is started in. */
+#define CONF_DATA_FOLDER_DEFAULT "ottla-data"
 /* From name and value pairs, for tests and the simulator; required settings that are absent come
  * from conf_standalone. Stops the process when one is wrong. */
 struct conf *conf_of(const struct conf_pair *pairs, size_t count);
