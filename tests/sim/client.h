@@ -93,7 +93,7 @@ struct client_consumer_options {
     int32_t min_bytes;
     int32_t max_bytes;
     int32_t partition_max_bytes;
-    uint32_t rewind_ppm; /* of the responses: it goes back to somewhere */
+    uint32_t rewinds; /* so often it goes back to somewhere, and reads again */
 };
 struct client *client_consumer_new(struct env *env, const struct client_consumer_options *options);
 /* It has read to the end of all that must be there. */

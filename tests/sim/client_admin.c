@@ -116,6 +116,9 @@ static void create_done(struct client *client, struct client_request *request,
         lookup_send(admin);
         return;
     }
+    /* While the one broker is fenced or about to stop there is none for the replica. */
+    if (result->error_code == WIRE_ERROR_INVALID_REPLICATION_FACTOR)
+        return;
     SIM_CHECK(client->world, wire_error_retriable(result->error_code),
               "CreateTopics of %s: %s: %.*s", topic->name, wire_error_name(result->error_code),
               WIRE_STRING_ARGS(result->error_message));

@@ -198,8 +198,9 @@ static void answer_topic(struct consumer *consumer, uint32_t generation,
 static void rewind_some(struct consumer *consumer)
 {
     struct prng *prng = &consumer->client.prng;
-    if (!sim_chance_ppm(prng, consumer->options.rewind_ppm))
+    if (consumer->options.rewinds == 0 || !prng_chance(prng, 1, 50))
         return;
+    consumer->options.rewinds--;
     struct position *position =
         &consumer->positions[prng_below(prng, consumer->options.partition_count)];
     position->offset = (int64_t)sim_draw(prng, (uint64_t)position->offset);

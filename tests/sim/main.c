@@ -19,6 +19,7 @@ struct arguments {
     const struct scenario *scenario;
     const char *seeds_file;
     bool verbose;
+    bool trace;
     bool list;
 };
 
@@ -29,6 +30,13 @@ __attribute__((visibility("default"))) const char *__lsan_default_suppressions(v
 const char *__lsan_default_suppressions(void)
 {
     return "leak:libzstd\nleak:libz.so\nleak:liblz4\nleak:libsnappy\n";
+}
+
+/* So that the log and the seed are told as well. */
+__attribute__((visibility("default"))) const char *__ubsan_default_options(void);
+const char *__ubsan_default_options(void)
+{
+    return "print_stacktrace=1:abort_on_error=1:halt_on_error=1";
 }
 
 void __sanitizer_set_death_callback(void (*callback)(void)) __attribute__((weak));
@@ -59,6 +67,7 @@ static struct outcome run_once(const struct arguments *arguments, uint64_t seed)
 {
     struct sim_world *world = sim_world_new(seed);
     world->verbose = arguments->verbose;
+    world->trace = arguments->trace;
     arguments->scenario->run(world);
     struct outcome outcome = {world->hash, world->event_count, world->now_ns};
     void *scenario = world->scenario;
@@ -129,7 +138,7 @@ static int usage(void)
     (void)fprintf(
         stderr,
         "sim [--seed N] [--seeds COUNT] [--check-determinism EVERY] [--scenario NAME]\n"
-        "    [--replay FILE] [--verbose] [--list]\n"
+        "    [--replay FILE] [--verbose] [--trace] [--list]\n"
         "  --seed N                the first seed (default: from the clock)\n"
         "  --seeds COUNT           so many of them, each in a process of its own\n"
         "  --check-determinism N   every Nth seed runs twice, with the same hash\n"
@@ -144,6 +153,8 @@ static bool parse(int argc, char **argv, struct arguments *arguments)
         const char *name = argv[i];
         if (strcmp(name, "--verbose") == 0) {
             arguments->verbose = true;
+        } else if (strcmp(name, "--trace") == 0) {
+            arguments->trace = true;
         } else if (strcmp(name, "--list") == 0) {
             arguments->list = true;
         } else if (i + 1 >= argc) {

@@ -345,7 +345,8 @@ void model_sync_failed(struct model *model)
 
 void model_stopped_cleanly(struct model *model)
 {
-    if (!model->syncs_hold)
+    /* What the last power loss took is not known before the audit after it is over. */
+    if (!model->syncs_hold || model->audit_after_power)
         return;
     LIST_FOR_EACH (node, &model->topics) {
         struct model_topic *topic = LIST_ENTRY(node, struct model_topic, node);

@@ -180,7 +180,7 @@ static void consumer_make(struct node_scenario *s, struct prng *prng)
     options->max_bytes = prng_chance(prng, 1, 2) ? INT32_MAX : 1 + (int32_t)prng_below(prng, 50000);
     options->partition_max_bytes =
         prng_chance(prng, 1, 2) ? 1 << 20 : 1 + (int32_t)prng_below(prng, 20000);
-    options->rewind_ppm = prng_chance(prng, 1, 2) ? 0 : 20000;
+    options->rewinds = prng_chance(prng, 1, 2) ? 0 : (uint32_t)prng_below(prng, 10);
 }
 
 static void on_down(void *context, struct sim_node *node, bool crashed);

@@ -5,6 +5,8 @@
 
 enum fate { FATE_KEPT, FATE_LOST, FATE_TORN, FATE_ZEROS, FATE_GARBAGE };
 
+static const char *const fate_names[] = {"kept", "lost", "torn", "zeros", "garbage"};
+
 static enum fate draw_fate(struct sim_storage *storage)
 {
     const struct sim_fates *f = &storage->world->options.fates;
@@ -113,6 +115,10 @@ static void lose_content(struct sim_storage *storage)
         while (!list_empty(&inode->pending)) {
             struct sim_pending *pending = LIST_ENTRY(inode->pending.next, struct sim_pending, node);
             enum fate fate = mood == 0 ? FATE_KEPT : mood == 1 ? FATE_LOST : draw_fate(storage);
+            if (storage->world->trace)
+                sim_log(storage->world, "power: file %llu, %zu bytes at %llu: %s",
+                        (unsigned long long)inode->id, pending->size,
+                        (unsigned long long)pending->position, fate_names[fate]);
             apply_fate(storage, inode, pending, fate);
             sim_pending_drop(pending);
         }
@@ -131,6 +137,13 @@ static void lose_names(struct sim_storage *storage)
         struct sim_change *change = LIST_ENTRY(storage->changes.next, struct sim_change, node);
         bool done =
             storage->world->options.names_ordered ? i < kept : prng_chance(&storage->prng, bias, 4);
+        if (storage->world->trace)
+            sim_log(storage->world, "power: %s%s%s is %s", change->name,
+                    change->name_from != NULL ? ", was " : "",
+                    change->name_from != NULL ? change->name_from
+                    : change->inode == NULL   ? ", removed"
+                                              : ", made",
+                    done ? "kept" : "lost");
         sim_change_settle(storage, change, done);
     }
     sim_names_revert(storage);

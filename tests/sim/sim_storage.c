@@ -285,6 +285,8 @@ static struct call call_begin(struct sim_storage *storage, enum sim_op op, const
     sim_world_note(storage->world, NOTE_OP, storage->index, op);
     storage->op_count++;
     storage->op_counts[op]++;
+    if (storage->world->trace)
+        sim_log(storage->world, "disk %u: %s %s", (unsigned)storage->index, sim_op_name(op), path);
     if (storage->dead)
         return (struct call){.err = ERR_IO};
     struct sim_fault *plan = &storage->plan;

@@ -66,6 +66,7 @@ struct sim_world {
     char **log_lines; /* a ring of SIM_LOG_LINES */
     uint64_t log_count;
     bool verbose;
+    bool trace; /* each call on a disk, and what a power loss does to each change, is a line */
     /* Instead of ending the process, a failure is kept here (tests of the world itself). */
     bool fail_softly;
     enum sim_exit failed;
