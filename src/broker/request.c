@@ -19,7 +19,9 @@
 #include "wire/schema.h"
 
 /* What a pooled request may keep: a warm connection allocates nothing, an idle one holds little. */
+#ifndef REQUEST_POOL_MAX
 #define REQUEST_POOL_MAX 256
+#endif
 #define REQUEST_OUT_KEEP_BYTES ((size_t)64 << 10)
 
 struct broker_request *broker_request_new(struct broker_shard *shard)

@@ -1,18 +1,29 @@
+#include "base/assert.h"
+#include "cli/cli.h"
 #include "main/start.h"
 
-#include <stdio.h>
-#include <string.h>
+static const struct cli_option start_options[] = {
+    {"config", 0, "FILE", false, "settings, as Kafka's server.properties"},
+    {"override", 'o', "name=value", true, "one setting, over those of the file"},
+    {"data", 0, "FOLDER", false, "where the data goes (log.dirs)"},
+};
+
+static const struct cli_command commands[] = {
+    {
+        .name = "start",
+        .summary = "run a node",
+        .options = start_options,
+        .option_count = ARRAY_COUNT(start_options),
+        .run_whole = start_main,
+    },
+};
 
 int main(int argc, char **argv)
 {
-    if (argc >= 2 && strcmp(argv[1], "start") == 0)
-        return start_main(argc - 1, argv + 1);
-    if (argc == 2 && strcmp(argv[1], "--version") == 0) {
-        printf("ottla %s\n", OTTLA_VERSION);
-        return 0;
-    }
-    fputs("usage: ottla start [--config server.properties] [-o name=value]... [--data FOLDER]\n"
-          "       ottla --version\n",
-          stderr);
-    return 2;
+    const struct cli_program program = {
+        .version = OTTLA_VERSION,
+        .commands = commands,
+        .command_count = ARRAY_COUNT(commands),
+    };
+    return cli_main(&program, argc, argv);
 }

@@ -15,7 +15,6 @@
 #include <string.h>
 
 #define OVERRIDES_MAX 256
-#define DATA_FOLDER_DEFAULT "ottla-data"
 #define DESCRIPTORS_FEW 4096
 
 struct start_arguments {
@@ -23,8 +22,6 @@ struct start_arguments {
     const char *data;
     const char *overrides[OVERRIDES_MAX];
     size_t override_count;
-    uint32_t shards;
-    enum log_level level;
     bool help;
 };
 
@@ -38,15 +35,18 @@ struct start {
 
 static const char help_text[] =
     "usage: ottla start [--config server.properties] [-o name=value]... [--data FOLDER]\n"
-    "                   [--shards N] [--log-level debug|info|warn|error]\n"
     "\n"
     "Runs a node until SIGTERM or SIGINT, which stop it cleanly; a second one ends it at once.\n"
     "\n"
-    "  --config FILE   settings, as Kafka's server.properties; without it the node is broker and\n"
-    "                  controller of a cluster of its own, on localhost:9092\n"
-    "  -o name=value   one setting, over those of the file\n"
-    "  --data FOLDER   log.dirs where no file says otherwise (default: " DATA_FOLDER_DEFAULT ")\n"
-    "  --shards N      event loops (default: one for each core)\n";
+    "  --config FILE      settings, as Kafka's server.properties; without it the node is broker\n"
+    "                     and controller of a cluster of its own, on localhost:9092\n"
+    "  -o, --override name=value\n"
+    "                     one setting, over those of the file; may be given many times\n"
+    "  --data FOLDER      where the data goes: log.dirs (without a file: " CONF_DATA_FOLDER_DEFAULT
+    ")\n"
+    "\n"
+    "Settings of ottla's own: ottla.shards, ottla.disk.threads, ottla.log.level; all of them:\n"
+    "ottla config doc.\n";
 
 static int usage_error(const char *what, const char *argument)
 {
@@ -72,32 +72,10 @@ static bool option_is(const char *argument, const char *name)
     return strncmp(argument, name, size) == 0 && (argument[size] == '\0' || argument[size] == '=');
 }
 
-static bool parse_level(const char *text, enum log_level *out)
-{
-    static const char *const names[] = {"debug", "info", "warn", "error"};
-    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
-        if (strcmp(text, names[i]) == 0) {
-            *out = (enum log_level)i;
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool parse_shards(const char *text, uint32_t *out)
-{
-    char *end = NULL;
-    unsigned long number = strtoul(text, &end, 10);
-    if (end == text || *end != '\0' || number < 1 || number > OS_SHARDS_MAX)
-        return false;
-    *out = (uint32_t)number;
-    return true;
-}
-
 /* 0, or the exit status. */
 static int parse(int argc, char **argv, struct start_arguments *out)
 {
-    *out = (struct start_arguments){.level = LOG_LEVEL_INFO, .shards = os_cores()};
+    *out = (struct start_arguments){0};
     for (int i = 1; i < argc; i++) {
         const char *argument = argv[i];
         const char *value = NULL;
@@ -109,14 +87,6 @@ static int parse(int argc, char **argv, struct start_arguments *out)
             value = out->config = option_value(argc, argv, &i, "--config");
         } else if (option_is(argument, "--data")) {
             value = out->data = option_value(argc, argv, &i, "--data");
-        } else if (option_is(argument, "--shards")) {
-            value = option_value(argc, argv, &i, "--shards");
-            if (value != NULL && !parse_shards(value, &out->shards))
-                return usage_error("--shards takes a number from 1 to 1024, not", value);
-        } else if (option_is(argument, "--log-level")) {
-            value = option_value(argc, argv, &i, "--log-level");
-            if (value != NULL && !parse_level(value, &out->level))
-                return usage_error("--log-level takes debug, info, warn or error, not", value);
         } else if (strcmp(argument, "-o") == 0 || option_is(argument, "--override")) {
             value = option_value(argc, argv, &i, argument[1] == 'o' ? "-o" : "--override");
             if (value != NULL && strchr(value, '=') == NULL)
@@ -130,8 +100,6 @@ static int parse(int argc, char **argv, struct start_arguments *out)
         if (value == NULL)
             return usage_error("a value is missing after", argument);
     }
-    if (out->config != NULL && out->data != NULL)
-        return usage_error("--data is for a node without --config; set log.dirs there", NULL);
     return 0;
 }
 
@@ -162,16 +130,23 @@ static struct conf *load(const struct start_arguments *arguments, const char *ho
     struct conf *conf = NULL;
     struct conf_findings findings;
     conf_findings_init(&findings);
+    const char *overrides[OVERRIDES_MAX + 1];
+    size_t override_count = 0;
+    char *data = NULL;
     if (arguments->config != NULL && !read_file(arguments->config, &file))
         goto done;
+    if (arguments->data != NULL)
+        overrides[override_count++] = data = mem_printf("log.dirs=%s", arguments->data);
+    for (size_t i = 0; i < arguments->override_count; i++)
+        overrides[override_count++] = arguments->overrides[i];
     struct conf_args args = {
         .file_name = arguments->config,
         .file_data = arguments->config != NULL ? buf_text(&file) : NULL,
         .file_size = file.size,
-        .overrides = arguments->overrides,
-        .override_count = arguments->override_count,
+        .overrides = overrides,
+        .override_count = override_count,
         .host_name = hostname,
-        .data_folder = arguments->data != NULL ? arguments->data : DATA_FOLDER_DEFAULT,
+        .data_folder = CONF_DATA_FOLDER_DEFAULT,
     };
     enum err err = conf_load(&args, &findings, &conf);
     for (size_t i = 0; i < findings.count; i++) {
@@ -189,6 +164,7 @@ static struct conf *load(const struct start_arguments *arguments, const char *ho
                   findings.error_count == 1 ? " is" : "s are");
     }
 done:
+    mem_free(data);
     conf_findings_deinit(&findings);
     buf_deinit(&file);
     return conf;
@@ -258,22 +234,39 @@ static size_t device_count(const struct conf *conf)
     return conf_log_dirs(conf).count + 1; /* metadata.log.dir may be another */
 }
 
-static int run(const struct start_arguments *arguments, const struct conf *conf,
-               const char *hostname)
+static uint32_t shard_count(const struct conf *conf)
 {
+    int64_t count = conf_int(conf, CONF_BROKER_OTTLA_SHARDS);
+    return count > 0 ? (uint32_t)count : os_cores();
+}
+
+static void set_log_level(const struct conf *conf)
+{
+    static const char *const names[] = {"debug", "info", "warn", "error"};
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+        if (strcmp(conf_text(conf, CONF_BROKER_OTTLA_LOG_LEVEL), names[i]) == 0)
+            log_set_level((enum log_level)i);
+    }
+}
+
+static int run(const struct conf *conf, const char *hostname)
+{
+    uint32_t shards = shard_count(conf);
+    LOG_INFO("ottla %s, %u shard%s", OTTLA_VERSION, shards, shards == 1 ? "" : "s");
     struct os_options options = {
-        .shard_count = arguments->shards,
+        .shard_count = shards,
         .device_count = (uint32_t)device_count(conf),
+        .disk_threads_per_device = (uint32_t)conf_int(conf, CONF_BROKER_OTTLA_DISK_THREADS),
     };
     struct start start = {.os = os_new(&options)};
     if (start.os == NULL)
         return 1;
-    struct env **envs = mem_alloc(arguments->shards * sizeof envs[0]);
-    for (uint32_t i = 0; i < arguments->shards; i++)
+    struct env **envs = mem_alloc(shards * sizeof envs[0]);
+    for (uint32_t i = 0; i < shards; i++)
         envs[i] = os_env(start.os, i);
     struct broker_node_options node_options = {
         .envs = envs,
-        .env_count = arguments->shards,
+        .env_count = shards,
         .conf = conf,
         .hostname = hostname,
         .context = &start,
@@ -287,7 +280,7 @@ static int run(const struct start_arguments *arguments, const struct conf *conf,
     env_timer_set(envs[0], &first.timer, env_now_ns(envs[0]));
     os_on_signal(start.os, OS_SIGNAL_TERMINATE | OS_SIGNAL_INTERRUPT, on_signal, &start);
     if (os_run(start.os) != ERR_OK) {
-        LOG_ERROR("the threads of %u shards could not be started", arguments->shards);
+        LOG_ERROR("the threads of %u shards could not be started", shards);
         start.status = 1;
     }
     broker_node_free(start.node);
@@ -306,7 +299,7 @@ int start_main(int argc, char **argv)
         fputs(help_text, stdout);
         return 0;
     }
-    os_log_init(arguments.level);
+    os_log_init(LOG_LEVEL_INFO);
     uint64_t seed;
     os_random(&seed, sizeof seed);
     hash_seed(seed);
@@ -315,13 +308,12 @@ int start_main(int argc, char **argv)
     struct conf *conf = load(&arguments, hostname);
     if (conf == NULL)
         return 2;
-    LOG_INFO("ottla %s, %u shard%s", OTTLA_VERSION, arguments.shards,
-             arguments.shards == 1 ? "" : "s");
+    set_log_level(conf);
     uint64_t descriptors = os_descriptors_raise();
     if (descriptors < DESCRIPTORS_FEW)
         LOG_WARN("only %llu descriptors may be open (ulimit -n): that bounds connections and logs",
                  (unsigned long long)descriptors);
-    status = run(&arguments, conf, hostname);
+    status = run(conf, hostname);
     conf_free(conf);
     return status;
 }
