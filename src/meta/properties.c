@@ -63,7 +63,9 @@ static bool next(struct cursor *cursor, char *out, bool *escaped)
         c = cursor->text[cursor->at++];
         if (!is_end_of_line(c)) {
             *escaped = true;
-            *out = c == 't' ? '\t' : c == 'n' ? '\n' : c;
+            const char *letters = "tnrf";
+            const char *letter = c == '\0' ? NULL : strchr(letters, c);
+            *out = letter == NULL ? c : "\t\n\r\f"[letter - letters];
             return true;
         }
         if (c == '\r' && cursor->at < cursor->size && cursor->text[cursor->at] == '\n')
@@ -73,10 +75,10 @@ static bool next(struct cursor *cursor, char *out, bool *escaped)
     return false;
 }
 
-/* Appends up to what fits with a 0 byte; false when it was too long. */
+/* Appends up to what fits with a 0 byte; false when it was too long, or is no text. */
 static bool push(char *out, size_t out_size, size_t *used, char c)
 {
-    if (*used + 1 >= out_size)
+    if (*used + 1 >= out_size || c == '\0')
         return false;
     out[(*used)++] = c;
     out[*used] = '\0';
@@ -178,7 +180,7 @@ enum err meta_properties_parse(const char *text, size_t size, struct meta_proper
     bool too_long;
     while (next_pair(&cursor, key, value, &too_long)) {
         if (too_long)
-            return invalid(error, "the line of '%.60s' is too long", key);
+            return invalid(error, "the line of '%.60s' is too long, or no text", key);
         enum err err = take_pair(out, key, value, &broker_id, error);
         if (err != ERR_OK)
             return err;
@@ -205,10 +207,12 @@ enum err meta_properties_parse(const char *text, size_t size, struct meta_proper
 /* As java.util.Properties writes a value. */
 static void put_value(struct buf *out, const char *value)
 {
+    const char *blanks = "\t\n\r\f";
     for (const char *c = value; *c != '\0'; c++) {
-        if (strchr("=:#!\\", *c) != NULL || (*c == ' ' && c == value))
+        const char *blank = strchr(blanks, *c);
+        if (strchr("=:#!\\", *c) != NULL || blank != NULL || (*c == ' ' && c == value))
             buf_put(out, "\\", 1);
-        buf_put(out, c, 1);
+        buf_put(out, blank == NULL ? c : &"tnrf"[blank - blanks], 1);
     }
 }
 

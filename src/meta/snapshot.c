@@ -38,7 +38,7 @@ static int16_t version_for(const struct writer *writer, enum meta_kind kind,
             version = 2;
         if (broker->log_dirs.count > 0 && version < 3)
             version = 3;
-        if (broker->cordoned_log_dirs.count > 0 && version < 4)
+        if (broker->cordoned_log_dirs.count >= 0 && version < 4)
             version = 4;
     } else if (kind == META_KIND_PARTITION) {
         version = meta_partition_record_version(writer->metadata_version);

@@ -23,9 +23,10 @@ static bool parse_digits(const char *text, size_t count, int64_t *out)
 {
     int64_t value = 0;
     for (size_t i = 0; i < count; i++) {
-        if (text[i] < '0' || text[i] > '9' || value > (INT64_MAX - 9) / 10)
+        int64_t digit = text[i] - '0';
+        if (digit < 0 || digit > 9 || value > (INT64_MAX - digit) / 10)
             return false;
-        value = value * 10 + (text[i] - '0');
+        value = value * 10 + digit;
     }
     *out = value;
     return true;

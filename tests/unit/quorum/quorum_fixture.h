@@ -11,6 +11,7 @@
 #include "plog/plog.h"
 #include "quorum/quorum.h"
 #include "quorum/storage.h"
+#include "wire/batch.h"
 #include "wire/messages.h"
 #include "wire/records.h"
 
