@@ -79,7 +79,7 @@ SETTING(CONNECTIONS_MAX_REAUTH_MS, "connections.max.reauth.ms", LONG, "0", ANY, 
     LATER,
     "A client that authenticated with SASL has to do so again within this time; 0 means never.")
 SETTING(CONTROLLED_SHUTDOWN_ENABLE, "controlled.shutdown.enable", BOOLEAN, "true", ANY, MEDIUM,
-    READ_ONLY, LATER,
+    READ_ONLY, SERVED,
     "On a stop, move leadership elsewhere first.")
 SETTING(CONTROLLER_LISTENER_NAMES, "controller.listener.names", LIST, REQUIRED, DISTINCT(FULL),
     HIGH, READ_ONLY, SERVED,
@@ -93,7 +93,7 @@ SETTING(CONTROLLER_PERFORMANCE_SAMPLE_PERIOD_MS, "controller.performance.sample.
     "60000", FROM(100), MEDIUM | INTERNAL, READ_ONLY, LATER,
     "Time over which the controller's slowest events are collected before they are logged.")
 SETTING(CONTROLLER_QUORUM_APPEND_LINGER_MS, "controller.quorum.append.linger.ms", INT, "25",
-    FROM(0), MEDIUM, READ_ONLY, SERVED,
+    FROM(0), MEDIUM, READ_ONLY, LATER,
     "How long the quorum's leader collects records before it writes them to the metadata log.")
 SETTING(CONTROLLER_QUORUM_AUTO_JOIN_ENABLE, "controller.quorum.auto.join.enable", BOOLEAN, "false",
     ANY, LOW, READ_ONLY, LATER,
@@ -108,20 +108,20 @@ SETTING(CONTROLLER_QUORUM_ELECTION_TIMEOUT_MS, "controller.quorum.election.timeo
     FROM(0), HIGH, READ_ONLY, SERVED,
     "Time without a leader or enough votes after which an election starts.")
 SETTING(CONTROLLER_QUORUM_FETCH_MAX_BYTES, "controller.quorum.fetch.max.bytes", INT, "1048576",
-    FROM(1), LOW, READ_ONLY, SERVED,
+    FROM(1), LOW, READ_ONLY, LATER,
     "Most bytes of metadata log that one fetch of the quorum returns.")
 SETTING(CONTROLLER_QUORUM_FETCH_SNAPSHOT_MAX_BYTES, "controller.quorum.fetch.snapshot.max.bytes",
-    INT, "1048576", FROM(1), LOW, READ_ONLY, SERVED,
+    INT, "1048576", FROM(1), LOW, READ_ONLY, LATER,
     "Most bytes of snapshot that one request of the quorum returns.")
 SETTING(CONTROLLER_QUORUM_FETCH_TIMEOUT_MS, "controller.quorum.fetch.timeout.ms", INT, "2000",
     FROM(0), HIGH, READ_ONLY, SERVED,
     "Without a fetch from a majority (as leader) or from the leader (as follower) for this long, "
     "a new election starts.")
 SETTING(CONTROLLER_QUORUM_REQUEST_TIMEOUT_MS, "controller.quorum.request.timeout.ms", INT, "2000",
-    FROM(0), MEDIUM, READ_ONLY, SERVED,
+    FROM(0), MEDIUM, READ_ONLY, LATER,
     "How long a request of the quorum may take.")
 SETTING(CONTROLLER_QUORUM_RETRY_BACKOFF_MS, "controller.quorum.retry.backoff.ms", INT, "20",
-    FROM(0), LOW, READ_ONLY, SERVED,
+    FROM(0), LOW, READ_ONLY, LATER,
     "Pause before a failed request of the quorum is sent again.")
 SETTING(CONTROLLER_QUORUM_VOTERS, "controller.quorum.voters", LIST, "", VOTERS, HIGH, READ_ONLY,
     SERVED,
@@ -358,7 +358,7 @@ SETTING(INITIAL_BROKER_REGISTRATION_TIMEOUT_MS, "initial.broker.registration.tim
     "60000", ANY, MEDIUM, READ_ONLY, SERVED,
     "A broker that cannot register with the controller within this time after its start stops.")
 SETTING(INTER_BROKER_LISTENER_NAME, "inter.broker.listener.name", STRING, NONE, ANY, MEDIUM,
-    READ_ONLY, SERVED,
+    READ_ONLY, LATER,
     "Listener on which brokers talk to each other.")
 SETTING(INTERNAL_METADATA_DELETE_DELAY_MILLIS, "internal.metadata.delete.delay.millis", LONG,
     "60000", ANY, LOW | INTERNAL, READ_ONLY, LATER,
@@ -440,7 +440,7 @@ SETTING(LOG_FLUSH_SCHEDULER_INTERVAL_MS, "log.flush.scheduler.interval.ms", LONG
     "9223372036854775807", ANY, HIGH, READ_ONLY, SERVED,
     "Time between two checks whether a log has to be synced.")
 SETTING(LOG_FLUSH_START_OFFSET_CHECKPOINT_INTERVAL_MS,
-    "log.flush.start.offset.checkpoint.interval.ms", INT, "60000", FROM(0), HIGH, READ_ONLY, SERVED,
+    "log.flush.start.offset.checkpoint.interval.ms", INT, "60000", FROM(0), HIGH, READ_ONLY, LATER,
     "Time between two writes of the logs' start offsets.")
 SETTING(LOG_INDEX_INTERVAL_BYTES, "log.index.interval.bytes", INT, "4096", FROM(0), MEDIUM,
     CLUSTER_WIDE, SERVED,
@@ -466,7 +466,7 @@ SETTING(LOG_MESSAGE_TIMESTAMP_BEFORE_MAX_MS, "log.message.timestamp.before.max.m
 SETTING(LOG_MESSAGE_TIMESTAMP_TYPE, "log.message.timestamp.type", STRING, "CreateTime",
     ONE_OF("CreateTime,LogAppendTime"), MEDIUM, CLUSTER_WIDE, SERVED,
     "A record's time: CreateTime is the producer's, LogAppendTime the broker's.")
-SETTING(LOG_PREALLOCATE, "log.preallocate", BOOLEAN, "false", ANY, MEDIUM, CLUSTER_WIDE, SERVED,
+SETTING(LOG_PREALLOCATE, "log.preallocate", BOOLEAN, "false", ANY, MEDIUM, CLUSTER_WIDE, LATER,
     "Reserve the whole space of a new segment on the disk.")
 SETTING(LOG_RETENTION_BYTES, "log.retention.bytes", LONG, "-1", ANY, HIGH, CLUSTER_WIDE, SERVED,
     "Bytes of each partition that are kept; -1 means no limit.")

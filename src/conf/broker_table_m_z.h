@@ -9,10 +9,10 @@
 SETTING(MAX_CONNECTION_CREATION_RATE, "max.connection.creation.rate", INT, "2147483647", FROM(0),
     MEDIUM, CLUSTER_WIDE, LATER,
     "Most new connections a second that the broker accepts.")
-SETTING(MAX_CONNECTIONS, "max.connections", INT, "2147483647", FROM(0), MEDIUM, CLUSTER_WIDE, LATER,
+SETTING(MAX_CONNECTIONS, "max.connections", INT, "2147483647", FROM(0), MEDIUM, CLUSTER_WIDE, SERVED,
     "Most connections that the broker keeps open.")
 SETTING(MAX_CONNECTIONS_PER_IP, "max.connections.per.ip", INT, "2147483647", FROM(0), MEDIUM,
-    CLUSTER_WIDE, LATER,
+    CLUSTER_WIDE, SERVED,
     "Most connections that the broker keeps open from one address.")
 SETTING(MAX_CONNECTIONS_PER_IP_OVERRIDES, "max.connections.per.ip.overrides", STRING, "", ANY,
     MEDIUM, CLUSTER_WIDE, LATER,
@@ -21,7 +21,7 @@ SETTING(MAX_INCREMENTAL_FETCH_SESSION_CACHE_SLOTS, "max.incremental.fetch.sessio
     "1000", FROM(0), MEDIUM, READ_ONLY, SERVED,
     "Most fetch sessions that the broker keeps.")
 SETTING(MAX_REQUEST_PARTITION_SIZE_LIMIT, "max.request.partition.size.limit", INT, "2000", FROM(1),
-    MEDIUM, READ_ONLY, SERVED,
+    MEDIUM, READ_ONLY, LATER,
     "Most partitions that one DescribeTopicPartitions reply lists.")
 SETTING(MESSAGE_MAX_BYTES, "message.max.bytes", INT, "1048588", FROM(0), HIGH, CLUSTER_WIDE, SERVED,
     "Most bytes of one record batch, after compression.")
@@ -42,13 +42,13 @@ SETTING(METADATA_LOG_SEGMENT_MS, "metadata.log.segment.ms", LONG, "604800000", A
     SERVED,
     "Time after which a segment of the metadata log is closed.")
 SETTING(METADATA_MAX_IDLE_INTERVAL_MS, "metadata.max.idle.interval.ms", INT, "500", FROM(0), LOW,
-    READ_ONLY, SERVED,
+    READ_ONLY, LATER,
     "The active controller writes an empty record after this long without one; 0 means never.")
 SETTING(METADATA_MAX_RETENTION_BYTES, "metadata.max.retention.bytes", LONG, "104857600", ANY, HIGH,
-    READ_ONLY, LATER,
+    READ_ONLY, SERVED,
     "Bytes of metadata log and snapshots that are kept.")
 SETTING(METADATA_MAX_RETENTION_MS, "metadata.max.retention.ms", LONG, "604800000", ANY, HIGH,
-    READ_ONLY, LATER,
+    READ_ONLY, SERVED,
     "Time for which the metadata log and its snapshots are kept.")
 SETTING(METRIC_REPORTERS, "metric.reporters", LIST, "org.apache.kafka.common.metrics.JmxReporter",
     DISTINCT(EMPTY), LOW, CLUSTER_WIDE, ACCEPTED,
@@ -108,13 +108,13 @@ SETTING(OFFSETS_TOPIC_REPLICATION_FACTOR, "offsets.topic.replication.factor", SH
 SETTING(OFFSETS_TOPIC_SEGMENT_BYTES, "offsets.topic.segment.bytes", INT, "104857600", FROM(1), HIGH,
     READ_ONLY, LATER,
     "Segment size of __consumer_offsets.")
-SETTING(OTTLA_DISK_THREADS, "ottla.disk.threads", INT, "4", BETWEEN(1, 64), MEDIUM, READ_ONLY,
-    SERVED,
+SETTING(OTTLA_DISK_THREADS, "ottla.disk.threads", INT, "2", BETWEEN(1, 256), MEDIUM, READ_ONLY,
+    LATER,
     "Threads for each data folder that open, sync and recover files and wait for the disk.")
 SETTING(OTTLA_LOG_LEVEL, "ottla.log.level", STRING, "info", ONE_OF("debug,info,warn,error"), MEDIUM,
-    READ_ONLY, SERVED,
+    READ_ONLY, LATER,
     "Least importance of log lines that are written.")
-SETTING(OTTLA_SHARDS, "ottla.shards", INT, "0", BETWEEN(0, 256), MEDIUM, READ_ONLY, SERVED,
+SETTING(OTTLA_SHARDS, "ottla.shards", INT, "0", BETWEEN(0, 1024), MEDIUM, READ_ONLY, LATER,
     "Event loops that share the work, each with a core of its own; 0 means one for each core.")
 SETTING(PRINCIPAL_BUILDER_CLASS, "principal.builder.class", CLASS,
     "org.apache.kafka.common.security.authenticator.DefaultKafkaPrincipalBuilder", ANY, MEDIUM,
@@ -124,7 +124,7 @@ SETTING(PROCESS_ROLES, "process.roles", LIST, REQUIRED, LIST_OF("broker,controll
     READ_ONLY, SERVED,
     "What this node is: broker, controller or both.")
 SETTING(PRODUCER_ID_EXPIRATION_CHECK_INTERVAL_MS, "producer.id.expiration.check.interval.ms", INT,
-    "600000", FROM(1), LOW | INTERNAL, READ_ONLY, SERVED,
+    "600000", FROM(1), LOW | INTERNAL, READ_ONLY, LATER,
     "Time between two sweeps for idempotent producers that stopped writing.")
 SETTING(PRODUCER_ID_EXPIRATION_MS, "producer.id.expiration.ms", INT, "86400000", FROM(1), LOW,
     CLUSTER_WIDE, SERVED,
@@ -133,7 +133,7 @@ SETTING(PRODUCER_PURGATORY_PURGE_INTERVAL_REQUESTS, "producer.purgatory.purge.in
     INT, "1000", ANY, MEDIUM, READ_ONLY, ACCEPTED,
     "Kafka sweeps finished produce requests after this many; ottla removes each when it is done.")
 SETTING(QUEUED_MAX_REQUEST_BYTES, "queued.max.request.bytes", LONG, "-1", ANY, MEDIUM, READ_ONLY,
-    LATER,
+    SERVED,
     "Bytes of waiting requests after which the broker stops reading from sockets; -1 means no "
     "limit.")
 SETTING(QUEUED_MAX_REQUESTS, "queued.max.requests", INT, "500", FROM(1), HIGH, READ_ONLY, ACCEPTED,
@@ -273,7 +273,7 @@ SETTING(REPLICATION_QUOTA_WINDOW_NUM, "replication.quota.window.num", INT, "11",
 SETTING(REPLICATION_QUOTA_WINDOW_SIZE_SECONDS, "replication.quota.window.size.seconds", INT, "1",
     FROM(1), LOW, READ_ONLY, LATER,
     "Length of one sample of the rate of throttled replication.")
-SETTING(REQUEST_TIMEOUT_MS, "request.timeout.ms", INT, "30000", ANY, HIGH, READ_ONLY, SERVED,
+SETTING(REQUEST_TIMEOUT_MS, "request.timeout.ms", INT, "30000", ANY, HIGH, READ_ONLY, LATER,
     "How long requests that this node itself sends may take.")
 SETTING(SASL_CLIENT_CALLBACK_HANDLER_CLASS, "sasl.client.callback.handler.class", CLASS, NONE, ANY,
     MEDIUM, READ_ONLY, LATER,
@@ -428,7 +428,7 @@ SETTING(SASL_SERVER_MAX_RECEIVE_SIZE, "sasl.server.max.receive.size", INT, "5242
     READ_ONLY, LATER,
     "Most bytes of one SASL message before a client is authenticated.")
 SETTING(SECURITY_INTER_BROKER_PROTOCOL, "security.inter.broker.protocol", STRING, "PLAINTEXT",
-    ONE_OF("PLAINTEXT,SSL,SASL_PLAINTEXT,SASL_SSL"), MEDIUM, READ_ONLY, SERVED,
+    ONE_OF("PLAINTEXT,SSL,SASL_PLAINTEXT,SASL_SSL"), MEDIUM, READ_ONLY, LATER,
     "Security protocol between brokers; names the listener when inter.broker.listener.name is not "
     "set.")
 SETTING(SECURITY_PROVIDERS, "security.providers", STRING, NONE, ANY, LOW, READ_ONLY, ACCEPTED,
@@ -483,10 +483,10 @@ SETTING(SHARE_FETCH_PURGATORY_PURGE_INTERVAL_REQUESTS,
     "share.fetch.purgatory.purge.interval.requests", INT, "1000", ANY, MEDIUM, READ_ONLY, ACCEPTED,
     "Kafka sweeps finished share fetches after this many; ottla removes each when it is done.")
 SETTING(SOCKET_CONNECTION_SETUP_TIMEOUT_MAX_MS, "socket.connection.setup.timeout.max.ms", LONG,
-    "30000", ANY, MEDIUM, READ_ONLY, SERVED,
+    "30000", ANY, MEDIUM, READ_ONLY, LATER,
     "Longest time for one try to connect to another node, after several failed.")
 SETTING(SOCKET_CONNECTION_SETUP_TIMEOUT_MS, "socket.connection.setup.timeout.ms", LONG, "10000",
-    ANY, MEDIUM, READ_ONLY, SERVED,
+    ANY, MEDIUM, READ_ONLY, LATER,
     "Time for the first try to connect to another node.")
 SETTING(SOCKET_LISTEN_BACKLOG_SIZE, "socket.listen.backlog.size", INT, "50", FROM(1), MEDIUM,
     READ_ONLY, SERVED,
@@ -600,14 +600,14 @@ SETTING(TRANSACTIONAL_ID_EXPIRATION_MS, "transactional.id.expiration.ms", INT, "
     HIGH, READ_ONLY, LATER,
     "A transactional id that was not used for this long is forgotten.")
 SETTING(UNCLEAN_LEADER_ELECTION_ENABLE, "unclean.leader.election.enable", BOOLEAN, "false", ANY,
-    HIGH, CLUSTER_WIDE, LATER,
+    HIGH, CLUSTER_WIDE, SERVED,
     "A replica that was not in sync may become leader when there is no other; acknowledged "
     "records can be lost.")
 SETTING(UNCLEAN_LEADER_ELECTION_INTERVAL_MS, "unclean.leader.election.interval.ms", LONG, "300000",
     FROM(1), MEDIUM | INTERNAL, READ_ONLY, LATER,
     "Time between two checks for partitions that need an unclean election.")
 SETTING(UNSTABLE_API_VERSIONS_ENABLE, "unstable.api.versions.enable", BOOLEAN, "false", ANY,
-    HIGH | INTERNAL, READ_ONLY, SERVED,
+    HIGH | INTERNAL, READ_ONLY, LATER,
     "Serve versions of requests that are not yet final.")
 SETTING(UNSTABLE_FEATURE_VERSIONS_ENABLE, "unstable.feature.versions.enable", BOOLEAN, "false", ANY,
     HIGH | INTERNAL, READ_ONLY, LATER,

@@ -80,7 +80,7 @@ SETTING(MIN_COMPACTION_LAG_MS, "min.compaction.lag.ms", LONG, "0", FROM(0), MEDI
 SETTING(MIN_INSYNC_REPLICAS, "min.insync.replicas", INT, "1", FROM(1), MEDIUM,
     "min.insync.replicas", SERVED,
     "With acks=all a write needs this many replicas in sync.")
-SETTING(PREALLOCATE, "preallocate", BOOLEAN, "false", ANY, MEDIUM, "log.preallocate", SERVED,
+SETTING(PREALLOCATE, "preallocate", BOOLEAN, "false", ANY, MEDIUM, "log.preallocate", LATER,
     "Reserve the whole space of a new segment on the disk.")
 SETTING(REMOTE_LOG_COPY_DISABLE, "remote.log.copy.disable", BOOLEAN, "false", ANY, MEDIUM, "",
     LATER,
@@ -108,6 +108,6 @@ SETTING(SEGMENT_MS, "segment.ms", LONG, "604800000", FROM(1), MEDIUM,
     "log.roll.ms log.roll.hours*3600000", SERVED,
     "Milliseconds after which a segment is closed even if it is not full.")
 SETTING(UNCLEAN_LEADER_ELECTION_ENABLE, "unclean.leader.election.enable", BOOLEAN, "false", ANY,
-    MEDIUM, "unclean.leader.election.enable", LATER,
+    MEDIUM, "unclean.leader.election.enable", SERVED,
     "A replica that was not in sync may become leader when there is no other; acknowledged "
     "records can be lost.")
