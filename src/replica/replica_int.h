@@ -84,6 +84,7 @@ struct replica_set {
     struct heap timeouts; /* replica_append.timeout */
     struct env_timer expire;
     struct list opening_jobs;
+    size_t opening_syncs; /* replicas that are opened but not yet durable */
     bool closed;
 
     size_t leader_count;

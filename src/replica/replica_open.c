@@ -102,6 +102,8 @@ void replica_open_start(struct replica_set *set)
 
 bool replica_set_is_open(const struct replica_set *set)
 {
+    if (set->opening_syncs > 0)
+        return false;
     for (uint32_t i = 0; i < set->options.dir_count; i++) {
         if (set->dirs[i].openings > 0 || !list_empty(&set->dirs[i].to_open))
             return false;

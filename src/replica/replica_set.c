@@ -363,9 +363,36 @@ void replica_set_synced(struct replica *replica)
 
 static void close_begin(struct replica *replica, struct replica_closing *closing);
 
+/* With flush.messages=1 nothing is shown that a power loss could take, so what a crash of the process
+ * left in memory is made durable first. */
+static void opened_synced(struct plog_op *op)
+{
+    struct replica *replica = CONTAINER_OF(op, struct replica, sync);
+    struct replica_set *set = replica->set;
+    replica->syncing = false;
+    set->opening_syncs--;
+    replica_set_opened(replica);
+    if (set->options.opening != NULL)
+        set->options.opening(set->options.context, set);
+}
+
+static bool opened_needs_sync(const struct replica *replica)
+{
+    return plog_state(replica->log) == PLOG_STATE_OPEN && !replica->removed &&
+           plog_config(replica->log)->flush_messages == 1 &&
+           plog_durable_offset(replica->log) < plog_end_offset(replica->log);
+}
+
 void replica_set_opened(struct replica *replica)
 {
     struct replica_set *set = replica->set;
+    if (opened_needs_sync(replica)) {
+        set->opening_syncs++;
+        replica->syncing = true;
+        replica->sync = (struct plog_op){.done = opened_synced};
+        plog_sync(replica->log, &replica->sync);
+        return;
+    }
     bool open = plog_state(replica->log) == PLOG_STATE_OPEN;
     replica->state = open ? REPLICA_STATE_OPEN : REPLICA_STATE_FAILED;
     if (!open) {
