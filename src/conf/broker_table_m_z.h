@@ -109,12 +109,12 @@ SETTING(OFFSETS_TOPIC_SEGMENT_BYTES, "offsets.topic.segment.bytes", INT, "104857
     READ_ONLY, LATER,
     "Segment size of __consumer_offsets.")
 SETTING(OTTLA_DISK_THREADS, "ottla.disk.threads", INT, "2", BETWEEN(1, 256), MEDIUM, READ_ONLY,
-    LATER,
+    SERVED,
     "Threads for each data folder that open, sync and recover files and wait for the disk.")
 SETTING(OTTLA_LOG_LEVEL, "ottla.log.level", STRING, "info", ONE_OF("debug,info,warn,error"), MEDIUM,
-    READ_ONLY, LATER,
+    READ_ONLY, SERVED,
     "Least importance of log lines that are written.")
-SETTING(OTTLA_SHARDS, "ottla.shards", INT, "0", BETWEEN(0, 1024), MEDIUM, READ_ONLY, LATER,
+SETTING(OTTLA_SHARDS, "ottla.shards", INT, "0", BETWEEN(0, 1024), MEDIUM, READ_ONLY, SERVED,
     "Event loops that share the work, each with a core of its own; 0 means one for each core.")
 SETTING(PRINCIPAL_BUILDER_CLASS, "principal.builder.class", CLASS,
     "org.apache.kafka.common.security.authenticator.DefaultKafkaPrincipalBuilder", ANY, MEDIUM,
