@@ -117,6 +117,13 @@ void plog_host_free(struct plog_host *host);
 /* No file waits to be closed and nothing is on its way: a stopping node turns its loop until then.
  */
 bool plog_host_is_idle(const struct plog_host *host);
+/*
+ * Nothing of the host's own (closing files, removing what was deleted) is under way any more when
+ * `done` is called; what is to be removed later is left to the next start. All plogs are CLOSED,
+ * DELETED or FAILED; plog_host_free is next.
+ */
+struct plog_op;
+void plog_host_stop(struct plog_host *host, struct plog_op *op);
 /* Another shard found the directory broken. Does not call dir_failed. */
 void plog_host_fail_dir(struct plog_host *host, uint32_t dir, enum err err);
 bool plog_host_dir_is_offline(const struct plog_host *host, uint32_t dir);

@@ -104,6 +104,29 @@ bool plog_host_is_idle(const struct plog_host *host)
     return true;
 }
 
+/* Last in a callback: the host may be freed by it. */
+static void stop_check(struct plog_host *host)
+{
+    struct plog_op *op = host->stopping;
+    if (op == NULL || !plog_host_is_idle(host))
+        return;
+    host->stopping = NULL;
+    env_timer_cancel(host->env, &host->timer);
+    op->err = ERR_OK;
+    op->done(op);
+}
+
+static void janitor_start(struct plog_host *host, uint32_t index);
+
+void plog_host_stop(struct plog_host *host, struct plog_op *op)
+{
+    ASSERT(host->stopping == NULL);
+    host->stopping = op;
+    for (uint32_t i = 0; i < host->dir_count; i++)
+        janitor_start(host, i);
+    plog_host_post(host);
+}
+
 bool plog_host_dir_is_offline(const struct plog_host *host, uint32_t dir)
 {
     ASSERT(dir < host->dir_count);
@@ -145,6 +168,7 @@ static void turn_deliver(struct env *env, struct env_msg *msg)
     list_splice(&now, &host->poked);
     for (struct list *node; (node = list_pop_front(&now)) != NULL;)
         plog_step(LIST_ENTRY(node, struct plog, poke_node));
+    stop_check(host);
 }
 
 void plog_poke(struct plog *plog)
@@ -213,8 +237,6 @@ static void janitor_run(struct env_job *base, struct env_disk *disk)
         removal_run(disk, LIST_ENTRY(node, struct removal, node));
 }
 
-static void janitor_start(struct plog_host *host, uint32_t index);
-
 static void janitor_done(struct env *env, struct env_job *base)
 {
     UNUSED(env);
@@ -231,6 +253,7 @@ static void janitor_done(struct env *env, struct env_job *base)
     host->janitor_jobs--;
     janitor_start(host, job->dir);
     mem_free(job);
+    stop_check(host);
 }
 
 /* One job at a time for each directory; what comes meanwhile goes with the next. */

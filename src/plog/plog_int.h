@@ -282,6 +282,7 @@ struct plog_host {
     uint64_t producer_check_at_ns;
     uint64_t open_files; /* descriptors */
     uint32_t janitor_jobs;
+    struct plog_op *stopping; /* plog_host_stop's */
     struct codec_context *codec;
     struct plog_host_stats stats;
 };

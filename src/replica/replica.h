@@ -85,6 +85,8 @@ void replica_set_follow(struct replica_set *set, const struct meta_image *before
 
 /* Nothing is being opened. */
 bool replica_set_is_open(const struct replica_set *set);
+/* Closed, and no job of the logs' host is under way any more (plog_host_is_idle). */
+bool replica_set_is_idle(const struct replica_set *set);
 
 struct replica_set_stats {
     size_t replicas;
@@ -105,7 +107,10 @@ void replica_set_stats(const struct replica_set *set, struct replica_set_stats *
 struct replica_closing {
     void (*done)(struct replica_closing *closing);
     enum err err;
+
+    struct replica_set *set; /* the rest is the set's */
     size_t left;
+    struct plog_op host_stop;
 };
 void replica_set_close(struct replica_set *set, struct replica_closing *closing);
 

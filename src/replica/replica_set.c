@@ -286,10 +286,18 @@ static void replica_create(struct replica_set *set, const struct meta_topic *top
 /* ---- Replicas go
  * --------------------------------------------------------------------------------------- */
 
+static void closing_host_stopped(struct plog_op *op)
+{
+    struct replica_closing *closing = CONTAINER_OF(op, struct replica_closing, host_stop);
+    closing->done(closing);
+}
+
 static void closing_one_less(struct replica_closing *closing)
 {
-    if (--closing->left == 0)
-        closing->done(closing);
+    if (--closing->left > 0)
+        return;
+    closing->host_stop = (struct plog_op){.done = closing_host_stopped};
+    plog_host_stop(closing->set->host, &closing->host_stop);
 }
 
 /* Its folder has another name, or it never had one: the name is free. */
@@ -532,10 +540,16 @@ static void close_begin(struct replica *replica, struct replica_closing *closing
     plog_close(replica->log, &replica->ending);
 }
 
+bool replica_set_is_idle(const struct replica_set *set)
+{
+    return set->closed && plog_host_is_idle(set->host);
+}
+
 void replica_set_close(struct replica_set *set, struct replica_closing *closing)
 {
     ASSERT(!set->closed);
     set->closed = true;
+    closing->set = set;
     closing->err = ERR_OK;
     closing->left = 1 + set->replicas.count + set->removing.count;
     HMAP_FOR_EACH (node, &set->removing)
