@@ -18,6 +18,7 @@
 #include "broker/controller.h"
 #include "broker/lifecycle.h"
 #include "env/disk.h"
+#include "plog/plog.h"
 #include "replica/replica.h"
 
 #define RELEASE_TIMEOUT_MS 30000
@@ -52,6 +53,7 @@ struct node_stop {
     struct stop_shard *shards;
     uint32_t shards_left;
     bool clean;
+    struct env_timer timer;
     struct env_job unlock;
 };
 
@@ -120,7 +122,8 @@ void broker_stop_free(struct broker_node *node)
 static void shard_check(struct stop_shard *own)
 {
     struct broker_shard *shard = own->shard;
-    if (own->closed && list_empty(&shard->orphans) && list_empty(&shard->creations)) {
+    bool idle = shard->replicas == NULL || replica_set_is_idle(shard->replicas);
+    if (own->closed && idle && list_empty(&shard->orphans) && list_empty(&shard->creations)) {
         env_timer_cancel(shard->env, &own->timer);
         broker_call_reply(shard, &own->call);
         return;
@@ -238,6 +241,16 @@ static void unlock_enter(struct node_stop *stop)
     env_submit(broker_node_env(stop->node), &stop->node->queue, &stop->unlock);
 }
 
+/* Files of the metadata log may still be closing. */
+static void host_check(struct env *env, struct env_timer *timer)
+{
+    struct node_stop *stop = CONTAINER_OF(timer, struct node_stop, timer);
+    if (plog_host_is_idle(stop->node->host))
+        unlock_enter(stop);
+    else
+        env_timer_set_ms(env, timer, DRAIN_CHECK_MS);
+}
+
 static void controller_stopped(void *context, enum err err)
 {
     struct broker_node *node = context;
@@ -245,7 +258,8 @@ static void controller_stopped(void *context, enum err err)
         LOG_WARN("the metadata log was not closed cleanly: %s", err_text(err));
         node->stop->clean = false;
     }
-    unlock_enter(node->stop);
+    env_timer_init(&node->stop->timer, host_check);
+    host_check(broker_node_env(node), &node->stop->timer);
 }
 
 static void controller_leave(struct broker_node *node)

@@ -8,7 +8,6 @@
 #include "broker/node_int.h"
 
 #include "base/log.h"
-#include "broker/conn.h"
 #include "conf/describe.h"
 #include "wire/messages.h"
 
@@ -251,7 +250,7 @@ void broker_api_describe_configs(struct broker_request *request)
         .message = message,
         .image = shard->image,
         .conf = shard->conf,
-        .synonyms = message->include_synonyms && !request->conn->listener->controller,
+        .synonyms = message->include_synonyms,
     };
     /* A type that is none spoils the request as a whole. */
     bool spoilt = shard->image == NULL;

@@ -198,6 +198,7 @@ static void refuse(struct metadata_work *work, int16_t code)
 {
     struct wire_metadata_response *reply = BROKER_REPLY(work->request, metadata_response);
     work->reply = reply;
+    reply->error_code = code;
     topics_room(work, (size_t)work->message->topics.count);
     for (int32_t i = 0; i < work->message->topics.count; i++) {
         struct wire_metadata_response_metadata_response_topic *out = topic_new(work);
