@@ -49,9 +49,7 @@ static int64_t now_ms(const struct controller *controller)
     return (int64_t)(env_now_ns(controller->options.env) / 1000000);
 }
 
-/* ---- Images
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- Images ------------------------------------------------------------------------------ */
 
 static void image_tell(struct controller *controller, struct meta_image *image)
 {
@@ -63,9 +61,7 @@ static void image_tell(struct controller *controller, struct meta_image *image)
     controller->options.image(controller->options.context, image);
 }
 
-/* ---- Decisions
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- Decisions --------------------------------------------------------------------------- */
 
 static void random_draw(void *context, void *out, size_t size)
 {
@@ -136,8 +132,7 @@ static void decide_tick(void *machine, void *request, struct coord_decision *out
     decision_of(&output, out);
 }
 
-/* ---- The machine under coord
- * --------------------------------------------------------------------------------- */
+/* ---- The machine under coord ------------------------------------------------------------- */
 
 static int64_t machine_end_offset(void *machine)
 {
@@ -249,9 +244,7 @@ static void timer_fire(struct env *env, struct env_timer *timer)
     timer_arm(controller);
 }
 
-/* ---- Calls
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- Calls ------------------------------------------------------------------------------- */
 
 bool controller_serves(int16_t api_key)
 {
@@ -296,8 +289,7 @@ void controller_submit(struct controller *controller, struct controller_call *ca
     timer_arm(controller);
 }
 
-/* ---- This controller's own registration (KIP-919)
- * ----------------------------------------------------------------- */
+/* ---- This controller's own registration (KIP-919) ---------------------------------------- */
 
 static void register_done(struct controller_call *call, const void *response)
 {
@@ -363,8 +355,7 @@ static void register_self(struct controller *controller)
     controller_submit(controller, &controller->register_call);
 }
 
-/* ---- What the quorum tells
- * ----------------------------------------------------------------------------------------- */
+/* ---- What the quorum tells --------------------------------------------------------------- */
 
 static void on_load(void *context, struct meta_image *image)
 {
@@ -419,9 +410,7 @@ static void on_fatal(void *context, const char *why)
     controller->options.failed(controller->options.context, why);
 }
 
-/* ---- Life
- * --------------------------------------------------------------------------------------------------------------
- */
+/* ---- Life -------------------------------------------------------------------------------- */
 
 static const struct quorum_endpoint *endpoints_copy(const struct quorum_endpoint *from,
                                                     size_t count)

@@ -54,9 +54,7 @@ struct lifecycle {
 
 static void communicate(struct lifecycle *lifecycle);
 
-/* ---- Life
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- Life -------------------------------------------------------------------------------- */
 
 static void timer_fire(struct env *env, struct env_timer *timer)
 {
@@ -153,8 +151,7 @@ int64_t lifecycle_broker_epoch(const struct lifecycle *lifecycle)
     return lifecycle->epoch;
 }
 
-/* ---- Calls to the controller
- * --------------------------------------------------------------------------------- */
+/* ---- Calls to the controller ------------------------------------------------------------- */
 
 static void *message_new(struct arena *arena, const struct wire_schema *schema, size_t size,
                          size_t count)
@@ -178,8 +175,7 @@ static void fail(struct lifecycle *lifecycle, const char *why)
     lifecycle->options.failed(lifecycle->options.context, why);
 }
 
-/* ---- Registration
- * ---------------------------------------------------------------------------------------------- */
+/* ---- Registration ------------------------------------------------------------------------ */
 
 static void registration_refused(struct lifecycle *lifecycle, int16_t error)
 {
@@ -286,9 +282,7 @@ static void register_broker(struct lifecycle *lifecycle)
     controller_submit(options->controller, &lifecycle->call);
 }
 
-/* ---- Heartbeats
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- Heartbeats -------------------------------------------------------------------------- */
 
 static void heartbeat_answered(struct controller_call *call, const void *response)
 {
@@ -431,9 +425,7 @@ void lifecycle_stop(struct lifecycle *lifecycle)
     ids_fail(lifecycle, WIRE_ERROR_COORDINATOR_NOT_AVAILABLE);
 }
 
-/* ---- Producer ids
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- Producer ids ------------------------------------------------------------------------ */
 
 static void ids_fail(struct lifecycle *lifecycle, int16_t error)
 {

@@ -70,8 +70,7 @@ size_t coord_pending_count(const struct coord *coord)
     return coord->pending_count;
 }
 
-/* ---- Loading and unloading
- * ------------------------------------------------------------------------------ */
+/* ---- Loading and unloading --------------------------------------------------------------- */
 
 void coord_load_begin(struct coord *coord)
 {
@@ -107,8 +106,7 @@ void coord_unload(struct coord *coord)
     }
 }
 
-/* ---- Decisions
- * -------------------------------------------------------------------------------------------- */
+/* ---- Decisions --------------------------------------------------------------------------- */
 
 static void reply_now(struct coord_reply *reply, enum coord_outcome outcome)
 {
@@ -213,9 +211,7 @@ void coord_committed(struct coord *coord, int64_t end_offset)
     }
 }
 
-/* ---- Time
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- Time -------------------------------------------------------------------------------- */
 
 int64_t coord_deadline_ms(const struct coord *coord)
 {

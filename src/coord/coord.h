@@ -80,7 +80,8 @@ struct coord_ops {
 };
 
 struct coord *coord_new(const struct coord_ops *ops, void *machine);
-/* Replies under way are forgotten: unload first, unless the node is thrown away. NULL is harmless. */
+/* Replies under way are forgotten: unload first, unless the node is thrown away. NULL is harmless.
+ */
 void coord_free(struct coord *coord);
 
 enum coord_state coord_state(const struct coord *coord);

@@ -78,8 +78,7 @@ void meta_delta_seek(struct meta_delta *delta, int64_t first_offset, int32_t epo
     delta->work.timestamp_ms = timestamp_ms;
 }
 
-/* ---- Helpers ----------------------------------------------------------------------------------
- */
+/* ---- Helpers ----------------------------------------------------------------------------- */
 
 static PRINTF_LIKE(3, 4) enum err
     fail(char error[META_ERROR_BYTES], enum err err, const char *format, ...)
@@ -120,8 +119,7 @@ static void set_key(struct meta_delta *delta, const void *data, size_t size)
     buf_put(&delta->key, data, size);
 }
 
-/* ---- Topics and partitions --------------------------------------------------------------------
- */
+/* ---- Topics and partitions --------------------------------------------------------------- */
 
 /* A topic's value goes into both maps. */
 static void put_topic(struct meta_delta *delta, struct meta_topic *take_topic)
@@ -333,8 +331,7 @@ static enum err apply_clear_elr(struct meta_delta *delta, const void *message, c
     return err;
 }
 
-/* ---- Brokers and controllers ------------------------------------------------------------------
- */
+/* ---- Brokers and controllers ------------------------------------------------------------- */
 
 static enum err check_id(int32_t id, const char *what, char *error)
 {
@@ -428,8 +425,7 @@ static enum err apply_broker_change(struct meta_delta *delta, const void *messag
     return put(delta, META_KIND_BROKER, &record, error);
 }
 
-/* ---- Everything else --------------------------------------------------------------------------
- */
+/* ---- Everything else --------------------------------------------------------------------- */
 
 static enum err apply_config(struct meta_delta *delta, const void *message, char *error)
 {
@@ -550,8 +546,7 @@ static enum err apply_nothing(struct meta_delta *delta, const void *message, cha
     return ERR_OK;
 }
 
-/* ---- Transactions (KIP-868) -------------------------------------------------------------------
- */
+/* ---- Transactions (KIP-868) -------------------------------------------------------------- */
 
 static enum err apply_begin(struct meta_delta *delta, const void *message, char *error)
 {
@@ -589,8 +584,7 @@ static enum err apply_abort(struct meta_delta *delta, const void *message, char 
     return ERR_OK;
 }
 
-/* ---- All of them ------------------------------------------------------------------------------
- */
+/* ---- All of them ------------------------------------------------------------------------- */
 
 typedef enum err apply_fn(struct meta_delta *delta, const void *message, char *error);
 

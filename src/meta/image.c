@@ -16,8 +16,7 @@
  *  4. Nothing in an image that was handed out changes but its refs.
  */
 
-/* ---- Life -------------------------------------------------------------------------------------
- */
+/* ---- Life -------------------------------------------------------------------------------- */
 
 void meta_image_init(struct meta_image *image)
 {
@@ -77,8 +76,7 @@ void meta_image_unref(struct meta_image *image)
     mem_free(image);
 }
 
-/* ---- Looking things up ------------------------------------------------------------------------
- */
+/* ---- Looking things up ------------------------------------------------------------------- */
 
 const struct meta_topic *meta_image_topic(const struct meta_image *image, const char *name,
                                           size_t name_size)
@@ -192,8 +190,7 @@ struct uuid meta_partition_directory(const struct meta_partition *partition, int
     return META_DIR_LOST;
 }
 
-/* ---- Going through them ------------------------------------------------------------------------
- */
+/* ---- Going through them ------------------------------------------------------------------ */
 
 static void iter_begin(struct meta_iter *iter, struct pmap map, const void *from, size_t from_size)
 {
@@ -283,8 +280,7 @@ const struct meta_config *meta_iter_config_next(struct meta_iter *iter)
     return config;
 }
 
-/* ---- The difference ---------------------------------------------------------------------------
- */
+/* ---- The difference ---------------------------------------------------------------------- */
 
 /* Calls the visitor's function for one kind; all of them have this shape. */
 typedef void diff_fn(void *context, const void *before, const void *after);
@@ -355,8 +351,7 @@ void meta_image_diff(const struct meta_image *before, const struct meta_image *a
     }
 }
 
-/* ---- Equality ---------------------------------------------------------------------------------
- */
+/* ---- Equality ---------------------------------------------------------------------------- */
 
 static bool values_equal(enum meta_kind kind, const struct pmap_value *a,
                          const struct pmap_value *b)

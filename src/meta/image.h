@@ -19,7 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* ---- What an image is made of ---------------------------------------------------------------- */
+/* ---- What an image is made of ------------------------------------------------------------ */
 
 /*
  * Text, bytes and lists are wire's structs, so that they go into a reply as they are; what they
@@ -225,7 +225,7 @@ struct meta_image {
     size_t broker_count;
 };
 
-/* ---- Life ------------------------------------------------------------------------------------ */
+/* ---- Life -------------------------------------------------------------------------------- */
 
 /* Nothing in it, offset -1. One reference. */
 struct meta_image *meta_image_new(void);
@@ -233,8 +233,7 @@ struct meta_image *meta_image_ref(struct meta_image *image);
 /* NULL is harmless. */
 void meta_image_unref(struct meta_image *image);
 
-/* ---- Looking things up: NULL when absent -------------------------------------------------------
- */
+/* ---- Looking things up: NULL when absent ------------------------------------------------- */
 
 const struct meta_topic *meta_image_topic(const struct meta_image *image, const char *name,
                                           size_t name_size);
@@ -265,8 +264,7 @@ bool meta_ids_equal(struct wire_int32s a, struct wire_int32s b);
 /* The directory of that replica; META_DIR_LOST when it is no replica. */
 struct uuid meta_partition_directory(const struct meta_partition *partition, int32_t broker);
 
-/* ---- Going through them ------------------------------------------------------------------------
- */
+/* ---- Going through them ------------------------------------------------------------------ */
 
 /* Iterators hold no reference: the image must be held meanwhile. Each _next gives NULL at the end.
  */
@@ -308,8 +306,7 @@ const struct meta_scram *meta_iter_scram_next(struct meta_iter *iter);
 void meta_iter_tokens(struct meta_iter *iter, const struct meta_image *image);
 const struct meta_token *meta_iter_token_next(struct meta_iter *iter);
 
-/* ---- The difference between two ---------------------------------------------------------------
- */
+/* ---- The difference between two ---------------------------------------------------------- */
 
 /*
  * What changed from one image to another, whatever lies between: before is NULL where something is

@@ -115,8 +115,7 @@ void *meta_value_new(enum meta_kind kind, const void *record)
     return base;
 }
 
-/* ---- Features ---------------------------------------------------------------------------------
- */
+/* ---- Features ---------------------------------------------------------------------------- */
 
 static void feature_fill(struct meta_flat *flat, void *out, const void *from)
 {
@@ -143,8 +142,7 @@ static void feature_key(const void *from, struct buf *key)
     buf_put(key, value->name.data, value->name.size);
 }
 
-/* ---- Brokers and controllers ------------------------------------------------------------------
- */
+/* ---- Brokers and controllers ------------------------------------------------------------- */
 
 /*
  * Brokers' and controllers' endpoints and features are the same fields in structs of other names:
@@ -379,8 +377,7 @@ static void controller_key(const void *from, struct buf *key)
     id_key(((const struct meta_controller *)from)->id, key);
 }
 
-/* ---- Topics and partitions --------------------------------------------------------------------
- */
+/* ---- Topics and partitions --------------------------------------------------------------- */
 
 static void topic_fill(struct meta_flat *flat, void *out, const void *from)
 {
@@ -475,8 +472,7 @@ static void partition_key(const void *from, struct buf *key)
     buf_put(key, bytes, sizeof bytes);
 }
 
-/* ---- Configs ----------------------------------------------------------------------------------
- */
+/* ---- Configs ----------------------------------------------------------------------------- */
 
 static void config_fill(struct meta_flat *flat, void *out, const void *from)
 {
@@ -520,8 +516,7 @@ static void config_key(const void *from, struct buf *key)
     buf_put(key, value->name.data, value->name.size);
 }
 
-/* ---- Quotas -----------------------------------------------------------------------------------
- */
+/* ---- Quotas ------------------------------------------------------------------------------ */
 
 static int compare_entity(const void *a, const void *b)
 {
@@ -619,8 +614,7 @@ void meta_quota_key(const struct wire_client_quota_record *record, struct buf *k
     buf_put(key, record->key.data, record->key.size);
 }
 
-/* ---- ACLs, SCRAM credentials, tokens ------------------------------------------------------------
- */
+/* ---- ACLs, SCRAM credentials, tokens ----------------------------------------------------- */
 
 static void acl_fill(struct meta_flat *flat, void *out, const void *from)
 {
@@ -751,8 +745,7 @@ static void token_key(const void *from, struct buf *key)
     buf_put(key, value->token_id.data, value->token_id.size);
 }
 
-/* ---- The table --------------------------------------------------------------------------------
- */
+/* ---- The table --------------------------------------------------------------------------- */
 
 #define KIND(map, type, record_type, id, prefix)                                                 \
     {                                                                                            \

@@ -11,8 +11,7 @@
 static void step(struct quorum *quorum, bool from_turn);
 static void closing_step(struct quorum *quorum);
 
-/* ---- Life -------------------------------------------------------------------------------------
- */
+/* ---- Life -------------------------------------------------------------------------------- */
 
 static void turn_deliver(struct env *env, struct env_msg *msg)
 {
@@ -172,8 +171,7 @@ void quorum_fail(struct quorum *quorum, const char *format, ...)
     quorum_wake(quorum);
 }
 
-/* ---- Reading the log --------------------------------------------------------------------------
- */
+/* ---- Reading the log --------------------------------------------------------------------- */
 
 #define READ_BYTES ((size_t)1 << 20)
 #define READ_BYTES_MAX ((size_t)64 << 20)
@@ -235,8 +233,7 @@ bool quorum_read_next(struct quorum *quorum, int64_t offset, int64_t bound_offse
     return false;
 }
 
-/* ---- Stepping ---------------------------------------------------------------------------------
- */
+/* ---- Stepping ---------------------------------------------------------------------------- */
 
 static void start_raft(struct quorum *quorum)
 {
@@ -272,6 +269,7 @@ static void start_raft(struct quorum *quorum)
 static void note_resignation(struct quorum *quorum, int32_t epoch)
 {
     quorum->lead_appended = false;
+    quorum->aborted = false;
     quorum_append_drop(quorum);
     if (!quorum->leading)
         return;
@@ -304,18 +302,35 @@ static bool raft_actions(struct quorum *quorum)
     return any;
 }
 
-/* The leader is ready when everything before its epoch, and its LeaderChange, is in the image. */
+/*
+ * The leader is ready when everything before its epoch, and its LeaderChange, is in the image, and
+ * no metadata transaction is open.
+ */
+static void become_ready(struct quorum *quorum)
+{
+    if (quorum->unpublished || quorum->applied_end <= raft_epoch_start(quorum->raft))
+        return;
+    if (!quorum->delta_is_stale && meta_delta_in_transaction(quorum->delta)) {
+        if (!quorum->aborted) {
+            LOG_WARN(
+                "a metadata transaction was left open by an earlier controller: it is aborted");
+            quorum_append_abort(quorum);
+        }
+        quorum->aborted = true;
+        return;
+    }
+    if (quorum->applied_end < quorum->end_offset)
+        return;
+    quorum->leading = true;
+    LOG_INFO("this controller, %d, leads in epoch %d from offset %lld on", quorum->options.node_id,
+             quorum->lead_epoch, (long long)raft_epoch_start(quorum->raft));
+    quorum->options.listener.on_leader(quorum->options.context, quorum->lead_epoch, quorum->image);
+}
+
 static void tell_leadership(struct quorum *quorum)
 {
-    if (quorum->lead_appended && !quorum->leading && !quorum->unpublished &&
-        quorum->applied_end > raft_epoch_start(quorum->raft)) {
-        quorum->leading = true;
-        LOG_INFO("this controller, %d, leads in epoch %d from offset %lld on",
-                 quorum->options.node_id, quorum->lead_epoch,
-                 (long long)raft_epoch_start(quorum->raft));
-        quorum->options.listener.on_leader(quorum->options.context, quorum->lead_epoch,
-                                           quorum->image);
-    }
+    if (quorum->lead_appended && !quorum->leading)
+        become_ready(quorum);
     int32_t leader = raft_leader_id(quorum->raft);
     if (leader == quorum->told_leader_id && raft_epoch(quorum->raft) == quorum->told_leader_epoch)
         return;
@@ -421,8 +436,7 @@ void quorum_step(struct quorum *quorum)
     step(quorum, false);
 }
 
-/* ---- Looking ----------------------------------------------------------------------------------
- */
+/* ---- Looking ----------------------------------------------------------------------------- */
 
 int64_t quorum_end_offset(const struct quorum *quorum)
 {

@@ -100,8 +100,7 @@ void quorum_stop(struct quorum *quorum, void (*stopped)(void *context, enum err 
 /* Memory only: after `stopped`, or to throw a crashed node away. */
 void quorum_free(struct quorum *quorum);
 
-/* ---- Appending --------------------------------------------------------------------------------
- */
+/* ---- Appending --------------------------------------------------------------------------- */
 
 enum quorum_outcome {
     QUORUM_COMMITTED,
@@ -135,8 +134,7 @@ enum err quorum_append_records(struct quorum *quorum, struct quorum_append *appe
 #define QUORUM_BATCH_BYTES_MAX ((size_t)8 << 20)    /* as Kafka's */
 #define QUORUM_PENDING_BYTES_MAX ((size_t)64 << 20) /* appended and not yet committed */
 
-/* ---- Looking ----------------------------------------------------------------------------------
- */
+/* ---- Looking ----------------------------------------------------------------------------- */
 
 /* Where the next record goes. */
 int64_t quorum_end_offset(const struct quorum *quorum);

@@ -13,8 +13,7 @@
  * quorum_commit.c's.
  */
 
-/* ---- Queueing ---------------------------------------------------------------------------------
- */
+/* ---- Queueing ---------------------------------------------------------------------------- */
 
 static void begin_batch(struct quorum *quorum, bool control)
 {
@@ -96,8 +95,7 @@ enum err quorum_append_records(struct quorum *quorum, struct quorum_append *appe
     return ERR_OK;
 }
 
-/* ---- A new leader's first records --------------------------------------------------------------
- */
+/* ---- A new leader's first records -------------------------------------------------------- */
 
 static struct wire_leader_change_message_voter *
 voter_ids(struct quorum *quorum, const struct raft_voter *voters, size_t count)
@@ -196,8 +194,26 @@ void quorum_append_leader_change(struct quorum *quorum, const struct raft_action
     quorum->lead_appended = true;
 }
 
-/* ---- Into the log -----------------------------------------------------------------------------
+/*
+ * Another controller began a metadata transaction and did not end it (KIP-868): it is aborted
+ * before this one decides anything. One batch of its own; it is read back and applied like
+ * anybody's.
  */
+void quorum_append_abort(struct quorum *quorum)
+{
+    int64_t wall_ms = env_wall_ms(quorum->env);
+    struct wire_abort_transaction_record abort = {
+        .reason = WIRE_STRING("the controller that began it is not active any more")};
+    struct meta_record record = {WIRE_METADATA_RECORD_ABORT_TRANSACTION, 0, &abort};
+    begin_batch(quorum, false);
+    enum err err = add_record(quorum, &record, quorum->end_offset, wall_ms);
+    if (err == ERR_OK)
+        err = end_batch(quorum, 1);
+    if (err != ERR_OK)
+        quorum_fail(quorum, "Out of memory while becoming leader of the metadata log");
+}
+
+/* ---- Into the log ------------------------------------------------------------------------ */
 
 static void waiter_ready(struct plog *plog, struct plog_waiter *waiter)
 {

@@ -10,8 +10,7 @@
 #define RETRY_MS 1000           /* after a full disk kept quorum-state from being written */
 #define SNAPSHOT_RETRY_MS 60000 /* and a snapshot, which can wait */
 
-/* ---- quorum-state -----------------------------------------------------------------------------
- */
+/* ---- quorum-state ------------------------------------------------------------------------ */
 
 static void state_run(struct env_job *job, struct env_disk *disk)
 {
@@ -68,8 +67,7 @@ void quorum_state_write(struct quorum *quorum, const struct raft_action *persist
         state_start(quorum);
 }
 
-/* ---- Snapshots --------------------------------------------------------------------------------
- */
+/* ---- Snapshots --------------------------------------------------------------------------- */
 
 static void snapshot_run(struct env_job *job, struct env_disk *disk)
 {
@@ -154,8 +152,7 @@ static void snapshot_start(struct quorum *quorum, int64_t now_ms)
     env_submit(quorum->env, &quorum->files, &snapshot->job);
 }
 
-/* ---- Removing old ones -------------------------------------------------------------------------
- */
+/* ---- Removing old ones ------------------------------------------------------------------- */
 
 static void removal_run(struct env_job *job, struct env_disk *disk)
 {
@@ -232,8 +229,7 @@ static void remove_old(struct quorum *quorum)
     env_submit(quorum->env, &quorum->files, &removal->job);
 }
 
-/* ---- All of them ------------------------------------------------------------------------------
- */
+/* ---- All of them ------------------------------------------------------------------------- */
 
 void quorum_files_step(struct quorum *quorum)
 {

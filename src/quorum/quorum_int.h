@@ -162,6 +162,7 @@ struct quorum {
 
     /* Leading. */
     bool lead_appended; /* LeaderChange of lead_epoch is queued */
+    bool aborted;       /* an abort of an open transaction is queued as well */
     bool leading;       /* on_leader was called for lead_epoch */
     int32_t lead_epoch; /* -1 */
     int32_t told_leader_id;
@@ -211,6 +212,8 @@ bool quorum_load_step(struct quorum *quorum);
 
 /* quorum_append.c */
 void quorum_append_leader_change(struct quorum *quorum, const struct raft_action *lead);
+/* Ends a metadata transaction that was left open. */
+void quorum_append_abort(struct quorum *quorum);
 /* Hands batches to the log and has it synced. */
 void quorum_append_step(struct quorum *quorum);
 /* The leadership is over: nothing of it is waited for any more. */

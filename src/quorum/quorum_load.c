@@ -17,8 +17,7 @@
  *     load job --> open --> (reset) --> scan --> done
  */
 
-/* ---- The job ----------------------------------------------------------------------------------
- */
+/* ---- The job ----------------------------------------------------------------------------- */
 
 struct listing {
     struct quorum_load_job *load;
@@ -241,8 +240,7 @@ void quorum_load_begin(struct quorum *quorum)
     env_submit(quorum->env, &quorum->files, &load->job);
 }
 
-/* ---- Opening the log --------------------------------------------------------------------------
- */
+/* ---- Opening the log --------------------------------------------------------------------- */
 
 static void opening_done(struct plog_opening *opening)
 {
@@ -321,8 +319,7 @@ static bool adopt(struct quorum *quorum)
     return true;
 }
 
-/* ---- Looking through the log -------------------------------------------------------------------
- */
+/* ---- Looking through the log ------------------------------------------------------------- */
 
 static bool scan_bytes(struct quorum *quorum)
 {

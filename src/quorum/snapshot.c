@@ -43,8 +43,7 @@ bool quorum_snapshot_name_parse(const char *name, int64_t *end_offset, int32_t *
     return true;
 }
 
-/* ---- Files ------------------------------------------------------------------------------------
- */
+/* ---- Files ------------------------------------------------------------------------------- */
 
 enum err quorum_file_replace(struct env_disk *disk, const char *folder, const char *name,
                              const char *temporary_suffix, const void *data, size_t size)
@@ -98,8 +97,7 @@ enum err quorum_file_read(struct env_disk *disk, const char *path, size_t limit,
     return ERR_OK;
 }
 
-/* ---- Writing ----------------------------------------------------------------------------------
- */
+/* ---- Writing ----------------------------------------------------------------------------- */
 
 struct store {
     struct env_disk *disk;
@@ -240,8 +238,15 @@ enum err quorum_snapshot_store(struct env_disk *disk, struct quorum_snapshot_wri
     return err;
 }
 
-/* ---- Reading ----------------------------------------------------------------------------------
- */
+/* ---- Reading ----------------------------------------------------------------------------- */
+
+/* Metadata is never compressed (KIP-595), so no codec is at hand. */
+static enum err records_begin(struct batch_records *records, const struct batch_view *batch)
+{
+    if (batch_codec(&batch->header) != 0)
+        return ERR_UNSUPPORTED;
+    return batch_records_init(records, NULL, batch, READ_BATCH_BYTES_MAX);
+}
 
 enum err quorum_batch_records(const struct batch_view *batch, struct arena *arena,
                               enum err (*fn)(void *context, const struct meta_record *record,
@@ -250,7 +255,7 @@ enum err quorum_batch_records(const struct batch_view *batch, struct arena *aren
 {
     struct batch_records records;
     struct batch_record record;
-    enum err err = batch_records_init(&records, NULL, batch, READ_BATCH_BYTES_MAX);
+    enum err err = records_begin(&records, batch);
     if (err != ERR_OK) {
         snprintf(error, error_size, "the batch at offset %lld: %s",
                  (long long)batch->header.base_offset, err_text(err));
@@ -287,7 +292,7 @@ enum err quorum_batch_controls(const struct batch_view *batch, struct quorum_vot
 {
     struct batch_records records;
     struct batch_record record;
-    enum err err = batch_records_init(&records, NULL, batch, READ_BATCH_BYTES_MAX);
+    enum err err = records_begin(&records, batch);
     if (err == ERR_OK) {
         while (err == ERR_OK && batch_records_next(&records, &record))
             err = quorum_voters_read(voters, &record, record.offset);
@@ -325,7 +330,7 @@ static enum err scan_frame(struct scan *scan, const struct batch_view *batch)
 {
     struct batch_records records;
     struct batch_record record;
-    enum err err = batch_records_init(&records, NULL, batch, READ_BATCH_BYTES_MAX);
+    enum err err = records_begin(&records, batch);
     if (err != ERR_OK)
         return err;
     while (err == ERR_OK && batch_records_next(&records, &record)) {

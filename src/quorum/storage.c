@@ -30,8 +30,7 @@ static PRINTF_LIKE(3, 4) enum err
     return err;
 }
 
-/* ---- Identity ---------------------------------------------------------------------------------
- */
+/* ---- Identity ---------------------------------------------------------------------------- */
 
 static enum err load_properties(struct env_disk *disk, const char *dir, struct meta_properties *out,
                                 char error[QUORUM_ERROR_BYTES])
@@ -142,8 +141,7 @@ enum err quorum_identity_add_dir(struct env_disk *disk, const char *dir, const c
     return ERR_OK;
 }
 
-/* ---- The records that a cluster begins with -----------------------------------------------------
- */
+/* ---- The records that a cluster begins with ---------------------------------------------- */
 
 struct format {
     struct env_disk *disk;
@@ -268,8 +266,7 @@ static enum err make_records(struct format *format)
     return ERR_OK;
 }
 
-/* ---- Formatting -------------------------------------------------------------------------------
- */
+/* ---- Formatting -------------------------------------------------------------------------- */
 
 static struct uuid new_directory_id(struct format *format)
 {

@@ -107,8 +107,7 @@ enum err quorum_identity_add_dir(struct env_disk *disk, const char *dir, const c
                                  int32_t node_id, struct uuid directory_id,
                                  char error[QUORUM_ERROR_BYTES]) MUST_USE;
 
-/* ---- Reading a snapshot or a segment file for tools ---------------------------------------------
- */
+/* ---- Reading a snapshot or a segment file for tools -------------------------------------- */
 
 /* The name of a snapshot: "%020d-%010d.checkpoint" of its end offset (exclusive) and epoch. */
 #define QUORUM_SNAPSHOT_NAME_BYTES 48

@@ -36,8 +36,7 @@ void raft_free(struct raft *raft)
     mem_free(raft);
 }
 
-/* ---- Voters -----------------------------------------------------------------------------------
- */
+/* ---- Voters ------------------------------------------------------------------------------ */
 
 /* The same voter: of one id, and of one directory where both are known. */
 static bool same_voter(const struct raft_voter *a, const struct raft_voter *b)
@@ -91,8 +90,7 @@ const struct raft_voter *raft_voters(const struct raft *raft)
     return raft->voters;
 }
 
-/* ---- Events -----------------------------------------------------------------------------------
- */
+/* ---- Events ------------------------------------------------------------------------------ */
 
 void raft_election_changed(struct raft *raft)
 {
@@ -188,8 +186,7 @@ void raft_resign(struct raft *raft, int64_t now_ms)
     raft_check(raft);
 }
 
-/* ---- Actions ----------------------------------------------------------------------------------
- */
+/* ---- Actions ----------------------------------------------------------------------------- */
 
 static bool persist_action(struct raft *raft, struct raft_action *out)
 {
@@ -240,8 +237,7 @@ int64_t raft_deadline_ms(const struct raft *raft)
     return raft->deadline_ms;
 }
 
-/* ---- Looking ----------------------------------------------------------------------------------
- */
+/* ---- Looking ----------------------------------------------------------------------------- */
 
 enum raft_role raft_role(const struct raft *raft)
 {

@@ -69,8 +69,7 @@ struct raft_options {
 struct raft *raft_new(const struct raft_options *options);
 void raft_free(struct raft *raft);
 
-/* ---- Events -----------------------------------------------------------------------------------
- */
+/* ---- Events ------------------------------------------------------------------------------ */
 
 /* What was found on disk. All of the log is durable; `last_epoch` is its last record's (0: none).
  */
@@ -98,8 +97,7 @@ void raft_set_voters(struct raft *raft, const struct raft_voter *voters, size_t 
  * timeout is over. Not leading: nothing. */
 void raft_resign(struct raft *raft, int64_t now_ms);
 
-/* ---- Actions ----------------------------------------------------------------------------------
- */
+/* ---- Actions ----------------------------------------------------------------------------- */
 
 enum raft_action_type {
     /* Write `election` durably, then raft_persisted(sequence). Of several only the newest counts:
@@ -128,8 +126,7 @@ bool raft_next_action(struct raft *raft, struct raft_action *out);
 /* When raft_tick wants to be called; INT64_MAX: not before another event. */
 int64_t raft_deadline_ms(const struct raft *raft);
 
-/* ---- Looking ----------------------------------------------------------------------------------
- */
+/* ---- Looking ----------------------------------------------------------------------------- */
 
 enum raft_role raft_role(const struct raft *raft);
 int32_t raft_epoch(const struct raft *raft);

@@ -16,8 +16,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* ---- A disk of one file -----------------------------------------------------------------------
- */
+/* ---- A disk of one file ------------------------------------------------------------------ */
 
 struct env_file {
     const uint8_t *data;
@@ -65,8 +64,7 @@ static enum err memory_size(struct env_disk *disk, struct env_file *file, uint64
 static const struct env_disk_ops MEMORY_OPS = {
     .open = memory_open, .close = memory_close, .read = memory_read, .size = memory_size};
 
-/* ---- Images -----------------------------------------------------------------------------------
- */
+/* ---- Images ------------------------------------------------------------------------------ */
 
 struct again {
     struct meta_delta *delta;

@@ -201,8 +201,7 @@ static void apply_everything(struct fixture *fixture)
     apply_ok(fixture, WIRE_METADATA_RECORD_NO_OP, &nothing);
 }
 
-/* ---- Through bytes and back -------------------------------------------------------------------
- */
+/* ---- Through bytes and back -------------------------------------------------------------- */
 
 struct reload {
     struct fixture *to;
@@ -311,8 +310,7 @@ static void old_levels_keep_what_is_there(void **state)
     }
 }
 
-/* ---- What each record does --------------------------------------------------------------------
- */
+/* ---- What each record does --------------------------------------------------------------- */
 
 static void a_change_of_a_partition_is_merged(void **state)
 {
@@ -566,8 +564,7 @@ static void what_is_not_understood_is_refused(void **state)
     teardown(&fixture);
 }
 
-/* ---- Differences: random changes against a walk over everything ---------------------------------
- */
+/* ---- Differences: random changes against a walk over everything -------------------------- */
 
 enum { TOPICS = 12, PARTITIONS = 5 };
 

@@ -213,8 +213,7 @@ static void any_failure_of_the_disk(void **state)
     }
 }
 
-/* ---- Apache Kafka's directories ---------------------------------------------------------------
- */
+/* ---- Apache Kafka's directories ---------------------------------------------------------- */
 
 static void copy_fixture(struct fixture *f, const char *which)
 {
@@ -290,8 +289,38 @@ static void kafkas_directory_with_voters_in_the_log(void **state)
     fixture_deinit(&f);
 }
 
-/* ---- Damage -----------------------------------------------------------------------------------
- */
+/* A controller that stopped within a metadata transaction: the next one aborts it. */
+static void a_transaction_that_was_left_open(void **state)
+{
+    UNUSED(state);
+    struct fixture f;
+    fixture_init(&f, 9);
+    format_standalone(&f);
+    begin(&f);
+    append_bootstrap(&f);
+    struct wire_begin_transaction_record transaction = {.name = WIRE_STRING("large")};
+    struct meta_record record = {WIRE_METADATA_RECORD_BEGIN_TRANSACTION, 0, &transaction};
+    assert_int_equal(append_topic(&f, 1), ERR_OK);
+    /* Through the leader's own images nobody sees less; what counts is what is in the log. */
+    assert_int_equal(append_records(&f, &record, 1), ERR_OK);
+    assert_int_equal(append_topic(&f, 2), ERR_OK);
+    plog_env_run(&f.e);
+    end(&f);
+    begin(&f);
+    assert_string_equal(f.fatal, "");
+    assert_int_equal(f.leads, 1);
+    assert_int_equal(f.image->topic_count, 1);
+    assert_int_equal(f.image->offset, quorum_end_offset(f.quorum) - 1);
+    assert_int_equal(append_topic(&f, 2), ERR_OK);
+    plog_env_run(&f.e);
+    end(&f);
+    begin(&f);
+    assert_int_equal(f.image->topic_count, 2);
+    end(&f);
+    fixture_deinit(&f);
+}
+
+/* ---- Damage ------------------------------------------------------------------------------ */
 
 static void shell(struct fixture *f, const char *command)
 {
@@ -436,6 +465,7 @@ int main(void)
         cmocka_unit_test(any_failure_of_the_disk),
         cmocka_unit_test(kafkas_directory_with_static_voters),
         cmocka_unit_test(kafkas_directory_with_voters_in_the_log),
+        cmocka_unit_test(a_transaction_that_was_left_open),
         cmocka_unit_test(damaged_files),
         cmocka_unit_test(a_full_disk_is_waited_for),
         cmocka_unit_test(limits_of_an_append),

@@ -95,8 +95,7 @@ static void names_of_snapshots(void **state)
         assert_false(quorum_snapshot_name_parse(bad[i], &end_offset, &epoch));
 }
 
-/* ---- Formatting -------------------------------------------------------------------------------
- */
+/* ---- Formatting -------------------------------------------------------------------------- */
 
 static char *read_text(const char *folder, const char *name, size_t *size)
 {

@@ -183,8 +183,7 @@ static void one_of_three_waits(void **state)
     raft_free(raft);
 }
 
-/* ---- Random schedules -------------------------------------------------------------------------
- */
+/* ---- Random schedules -------------------------------------------------------------------- */
 
 struct model {
     struct raft *raft;
