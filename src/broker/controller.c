@@ -202,7 +202,13 @@ static void machine_state_unref(void *machine, void *state)
 
 static void machine_state_restore(void *machine, void *state)
 {
-    meta_delta_reset(((struct controller *)machine)->delta, state);
+    struct controller *controller = machine;
+    struct meta_image *before = meta_delta_image(controller->delta);
+    meta_delta_reset(controller->delta, state);
+    /* What was decided and is not to be: the soft state goes back with it. */
+    if (controller->active)
+        control_applied(controller->control, before, state, now_ms(controller));
+    meta_image_unref(before);
 }
 
 static void machine_state_publish(void *machine, void *state)
