@@ -480,7 +480,9 @@ static enum err apply_quota(struct meta_delta *delta, const void *message, char 
 static enum err apply_producer_ids(struct meta_delta *delta, const void *message, char *error)
 {
     const struct wire_producer_ids_record *record = message;
-    UNUSED(error);
+    if (record->next_producer_id < 0)
+        return fail(error, ERR_CORRUPT, "the next producer id is %lld",
+                    (long long)record->next_producer_id);
     delta->work.next_producer_id = record->next_producer_id;
     return ERR_OK;
 }
