@@ -71,8 +71,9 @@ static struct arena_block *add_block(struct arena *arena, size_t size)
     if (left < sizeof(struct arena_block) || size > left - sizeof(struct arena_block))
         return NULL;
     size_t need = size + sizeof(struct arena_block);
-    /* Blocks double with use, so that both a small and a large request take few of them. */
-    size_t want = arena->used_bytes < BLOCK_SIZE_FIRST ? BLOCK_SIZE_FIRST : arena->used_bytes;
+    /* Blocks grow with use, so that both a small and a large request take few of them; twofold, so
+     * that the one that arena_reset keeps soon holds all that a request of the same kind takes. */
+    size_t want = arena->used_bytes < BLOCK_SIZE_FIRST ? BLOCK_SIZE_FIRST : 2 * arena->used_bytes;
     if (want > BLOCK_SIZE_MAX)
         want = BLOCK_SIZE_MAX;
     if (want > left)

@@ -172,6 +172,8 @@ void broker_conn_close(struct broker_conn *conn, const char *why)
 
 void broker_conn_wake(struct broker_conn *conn)
 {
+    if (conn->stepping)
+        return; /* the step that is under way sees it */
     if (list_empty(&conn->dirty))
         list_push_back(&conn->shard->dirty, &conn->dirty);
     broker_shard_flush_later(conn->shard);
@@ -540,8 +542,11 @@ void broker_conn_step(struct broker_conn *conn)
                 return;
             }
         }
-        if (!conn_start(conn))
+        conn->stepping = true;
+        bool alive = conn_start(conn);
+        if (!alive)
             return;
+        conn->stepping = false;
         before = conn->request_count;
         if (!conn_write(conn))
             return;

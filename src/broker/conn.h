@@ -42,8 +42,9 @@ struct broker_conn {
     bool running_alone; /* one that does not overlap is running */
     size_t done_bytes;  /* of replies that are ready but not written */
     unsigned wanted;    /* what the stream was last asked for */
-    bool ending;        /* the peer has ended: answer what it sent, then close */
-    bool aborting;      /* nothing more is read or started; closed once earlier replies are out */
+    bool stepping; /* its handlers are being called: what they complete is seen without a wake */
+    bool ending;   /* the peer has ended: answer what it sent, then close */
+    bool aborting; /* nothing more is read or started; closed once earlier replies are out */
 
     char *software_name; /* of ApiVersions (KIP-511); NULL before */
     char *software_version;
