@@ -75,4 +75,9 @@ def node():
     return ["node", prepared("node-" + fingerprint(HOME / "node"), make) / "client.js"]
 
 
-ALL = {"confluent-kafka": confluent, "aiokafka": aiokafka, "java": java, "franz-go": go, "kafkajs": node}
+def kcat():
+    need("kcat")
+    return [HOME / "kcat/client"]
+
+
+ALL = {"kcat": kcat, "confluent-kafka": confluent, "aiokafka": aiokafka, "java": java, "franz-go": go, "kafkajs": node}

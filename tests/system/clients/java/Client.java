@@ -1,6 +1,7 @@
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Future;
@@ -19,7 +20,20 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
 public final class Client {
     private static final long TIME_MS = Long.parseLong(System.getenv("TIME_MS"));
 
+    /** Several commands may be given, with "--" between them, which is also printed after each one's output. */
     public static void main(String[] args) throws Exception {
+        int begin = 0;
+        for (int i = 0; i <= args.length; i++) {
+            if (i < args.length && !args[i].equals("--"))
+                continue;
+            run(Arrays.copyOfRange(args, begin, i));
+            if (i < args.length)
+                System.out.println("--");
+            begin = i + 1;
+        }
+    }
+
+    private static void run(String[] args) throws Exception {
         switch (args[0]) {
             case "create" -> create(args[1], args[2], Integer.parseInt(args[3]));
             case "produce" -> produce(args[1], args[2], Integer.parseInt(args[3]), args[4], Integer.parseInt(args[5]), args[6]);
