@@ -486,7 +486,8 @@ static void delete_one(struct control_work *work, struct hmap *going, bool by_id
     one->result = result;
     hmap_insert(going, &one->node, hash);
     result->topic_id = topic->id;
-    result->name = wire_string_of(topic->name.data, topic->name.size);
+    /* The topic goes with the image; the reply outlives it. */
+    result->name = wire_string_copy(topic->name, work->in->arena);
 }
 
 void control_delete_topics(struct control_work *work)
