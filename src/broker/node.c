@@ -29,6 +29,7 @@ struct node_publish {
     struct list node; /* in node->publishing */
     struct broker_node *owner;
     struct meta_image *image;
+    int16_t kraft_version;
     uint32_t left;
     struct node_publish_leg legs[];
 };
@@ -47,6 +48,7 @@ static void publish_run(struct broker_shard *shard, struct broker_call *call)
     struct meta_image *after = meta_image_ref(leg->publish->image);
     broker_settings_follow(shard, before, after);
     shard->image = after;
+    shard->kraft_version = leg->publish->kraft_version;
     if (shard->replicas != NULL && !shard->stopping)
         replica_set_follow(shard->replicas, before, after);
     meta_image_unref(before);
@@ -74,6 +76,7 @@ void broker_node_publish(struct broker_node *node)
     struct node_publish *publish = mem_zalloc(size);
     publish->owner = node;
     publish->image = meta_image_ref(node->image);
+    publish->kraft_version = quorum_kraft_version(controller_quorum(node->controller));
     publish->left = node->shard_count;
     list_push_back(&node->publishing, &publish->node);
     /* Shard 0 last: when its leg is done at once the struct may be freed. */

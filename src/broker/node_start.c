@@ -56,7 +56,8 @@ struct start_dir_job {
 
 struct start_shard {
     struct broker_call call;
-    struct meta_image *image;    /* the start's */
+    struct meta_image *image; /* the start's */
+    int16_t kraft_version;
     struct replica_found *found; /* texts in the directories' content */
     size_t found_count;
     size_t found_capacity;
@@ -709,6 +710,7 @@ static void shard_run(struct broker_shard *shard, struct broker_call *call)
     struct meta_image *image = meta_image_ref(own->image);
     broker_settings_follow(shard, NULL, image);
     shard->image = image;
+    shard->kraft_version = own->kraft_version;
     replica_set_follow(shard->replicas, NULL, image);
     if (own->opening && replica_set_is_open(shard->replicas))
         shard_opening(shard, shard->replicas);
@@ -781,6 +783,7 @@ static void partitions_enter(struct node_start *start)
     node->published_offset = node->image->offset;
     for (uint32_t i = node->shard_count; i-- > 0;) {
         start->shards[i].image = start->image;
+        start->shards[i].kraft_version = quorum_kraft_version(controller_quorum(node->controller));
         start->shards[i].call.run = shard_run;
         start->shards[i].call.done = shard_done;
         broker_call_send(&node->shards[0], i, &start->shards[i].call);

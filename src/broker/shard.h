@@ -45,6 +45,7 @@ struct broker_shard {
 
     /* The newest image that this shard was given; one counted reference. NULL before the first. */
     struct meta_image *image;
+    int16_t kraft_version; /* finalized; the quorum's own feature, which no image has */
 
     /* The node's settings and over them what the metadata say (settings.c). */
     const struct conf *conf;

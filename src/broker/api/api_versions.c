@@ -61,6 +61,13 @@ static void fill_apis(struct broker_request *request, struct wire_api_versions_r
     reply->api_keys.count = count;
 }
 
+static struct wire_api_versions_response_finalized_feature_key
+finalized_feature(struct wire_string name, int16_t level)
+{
+    return (struct wire_api_versions_response_finalized_feature_key){
+        .name = name, .min_version_level = level, .max_version_level = level};
+}
+
 static void fill_features(struct broker_request *request, struct wire_api_versions_response *reply)
 {
     struct wire_api_versions_response_supported_feature_key *supported = BROKER_REPLY_ARRAY(
@@ -84,19 +91,17 @@ static void fill_features(struct broker_request *request, struct wire_api_versio
     reply->finalized_features_epoch = image->offset;
     size_t level_count = pmap_count(image->features);
     struct wire_api_versions_response_finalized_feature_key *finalized =
-        BROKER_REPLY_ARRAY(request, api_versions_response_finalized_feature_key, level_count);
+        BROKER_REPLY_ARRAY(request, api_versions_response_finalized_feature_key, level_count + 1);
     struct meta_iter iter;
     meta_iter_features(&iter, image);
     const struct meta_feature *feature;
     int32_t finalized_count = 0;
-    while ((feature = meta_iter_feature_next(&iter)) != NULL) {
-        if (feature->level <= 0)
-            continue;
-        finalized[finalized_count].name = feature->name;
-        finalized[finalized_count].min_version_level = feature->level;
-        finalized[finalized_count].max_version_level = feature->level;
-        finalized_count++;
-    }
+    while ((feature = meta_iter_feature_next(&iter)) != NULL)
+        if (feature->level > 0)
+            finalized[finalized_count++] = finalized_feature(feature->name, feature->level);
+    if (request->shard->kraft_version > 0)
+        finalized[finalized_count++] = finalized_feature(
+            wire_string_from(META_FEATURE_KRAFT_VERSION), request->shard->kraft_version);
     reply->finalized_features.items = finalized;
     reply->finalized_features.count = finalized_count;
 }
