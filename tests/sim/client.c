@@ -59,6 +59,13 @@ void client_init(struct client *client, struct env *env, const struct client_opt
     env_timer_set_ms(env, &client->timer, client->tick_ms);
 }
 
+void client_tell(const struct client *client, const char *name)
+{
+    static const char *const states[] = {"idle", "connecting", "negotiating", "ready", "waiting"};
+    sim_log(client->world, "%s: its link is %s, %zu requests in flight", name,
+            states[link_state(client->link)], link_in_flight(client->link));
+}
+
 bool client_may_send(const struct client *client)
 {
     return link_state(client->link) == LINK_STATE_READY &&

@@ -61,6 +61,8 @@ bool client_send(struct client *client, struct client_request *request, int16_t 
                  int16_t version_min, const void *message,
                  void (*done)(struct client *client, struct client_request *request,
                               const struct link_response *response));
+/* A log line about the state of its connection. */
+void client_tell(const struct client *client, const char *name);
 /* For what has no response (Produce with acks 0). */
 bool client_send_silent(struct client *client, struct client_request *request, int16_t key,
                         int16_t version_min, const void *message,

@@ -33,6 +33,7 @@ struct lane {
     uint32_t sent_count;
     bool recovers;    /* sends nothing until sent_count is 0 */
     int32_t sequence; /* of the next new batch */
+    bool known;       /* a batch of this producer id was acknowledged */
 };
 
 struct produce {
@@ -138,6 +139,10 @@ static struct batch *lane_next(struct producer *producer, struct lane *lane)
         LIST_FOR_EACH (node, &lane->batches)
             LIST_ENTRY(node, struct batch, node)->failed = false;
     }
+    /* A partition takes any sequence from a producer of which it knows nothing (as Kafka does), so
+     * the first batch goes alone. */
+    if (producer->options.idempotent && !lane->known && lane->sent_count > 0)
+        return NULL;
     LIST_FOR_EACH (node, &lane->batches) {
         struct batch *batch = LIST_ENTRY(node, struct batch, node);
         if (!batch->sent)
@@ -155,6 +160,7 @@ static void lanes_restart(struct producer *producer)
     for (size_t i = 0; i < producer->options.lane_count; i++) {
         struct lane *lane = &producer->lanes[i];
         lane->sequence = 0;
+        lane->known = false;
         LIST_FOR_EACH (node, &lane->batches) {
             struct batch *batch = LIST_ENTRY(node, struct batch, node);
             ASSERT(!batch->sent);
@@ -248,6 +254,7 @@ static void batch_error(struct producer *producer, struct batch *batch, int16_t 
 static void batch_acked(struct producer *producer, struct batch *batch, int64_t base_offset)
 {
     struct model_lane *lane = batch->lane->model;
+    batch->lane->known = true;
     SIM_CHECK(producer->client.world, first_of_lane(batch) || !lane->idempotent,
               "lane %d: number %" PRId64 " is acknowledged before those in front of it",
               lane->index, batch->first);

@@ -214,9 +214,16 @@ static void restart_fire(struct sim_world *world, struct sim_event *event)
 static void on_down(void *context, struct sim_node *node, bool crashed)
 {
     struct node_scenario *s = context;
-    if (crashed && node->machine_off)
+    bool power = crashed && node->machine_off;
+    if (!power && !s->model.syncs_hold) {
+        /* The page cache has what the disk does not, and nobody could tell any more. The operator
+         * repairs the disk, and starts the machine again. */
+        sim_node_power_off(node);
+        power = true;
+    }
+    if (power)
         model_power_lost(&s->model);
-    if (!crashed && !s->broker.failed &&
+    if (!crashed && !power && !s->broker.failed &&
         sim_storage_fault_count(node->storage) == s->faults_at_boot)
         model_stopped_cleanly(&s->model);
     s->broker.running = false;
@@ -432,6 +439,7 @@ static void tell_pending(struct node_scenario *s)
     }
     for (size_t i = 0; i < s->host_count; i++) {
         const struct client_host *host = &s->hosts[i];
+        client_tell(host->client, host->node->name);
         if (host->kind == KIND_ADMIN && !client_admin_is_done(host->client))
             sim_log(world, "%s is not done", host->node->name);
         if (host->kind == KIND_CONSUMER && !client_consumer_is_done(host->client))

@@ -713,6 +713,7 @@ static void end_gone(struct env_stream *stream, enum segment_kind kind, bool sil
     stream->arrived_read = 0;
     if (told)
         pipe_put(peer, kind, NULL, 0);
+    stream_poke(peer); /* what was unread here takes no room any more */
     connection_tidy(connection);
 }
 
@@ -850,6 +851,7 @@ size_t sim_net_vanish_some(struct sim_net *net, const struct sim_node *node, uin
             pipe_clear(other_end(end));
             connection->cut = true;
             stream_poke(end);
+            stream_poke(other_end(end));
             count++;
             break;
         }
