@@ -27,6 +27,22 @@ static enum err fail(char error[PLOG_DIR_ERROR_BYTES], enum err err, const char 
 
 /* ---- Lock and marks ------------------------------------------------------------------------- */
 
+/* The directory's own name is durable before anything in it is promised to be; also when it was made
+ * by a process that died before it got that far. */
+static enum err sync_parent(struct env_disk *disk, const char *dir)
+{
+    char parent[PLOG_PATH_BYTES];
+    snprintf(parent, sizeof parent, "%s", dir);
+    size_t size = strlen(parent);
+    while (size > 1 && parent[size - 1] == '/')
+        parent[--size] = 0;
+    char *slash = strrchr(parent, '/');
+    if (slash == NULL)
+        return disk_sync_folder(disk, ".");
+    slash[slash == parent ? 1 : 0] = 0;
+    return disk_sync_folder(disk, parent);
+}
+
 enum err plog_dir_lock(struct env_disk *disk, const char *dir, struct env_file **out_lock,
                        char error[PLOG_DIR_ERROR_BYTES])
 {
@@ -37,6 +53,10 @@ enum err plog_dir_lock(struct env_disk *disk, const char *dir, struct env_file *
         err = disk_mkdir(disk, dir);
     else if (err == ERR_OK && stat.kind != DISK_KIND_FOLDER)
         err = ERR_INVALID;
+    if (err == ERR_OK)
+        err = sync_parent(disk, dir);
+    if (err == ERR_DENIED)
+        err = ERR_OK; /* the parent is not ours to open: nor did we make the directory in it */
     if (err != ERR_OK)
         return fail(error, err, "make the log directory", dir);
     plog_path(path, dir, LOCK_NAME);
@@ -194,18 +214,12 @@ static enum err read_topic_id(struct env_disk *disk, const char *dir, struct plo
                               char error[PLOG_DIR_ERROR_BYTES])
 {
     char folder[PLOG_PATH_BYTES], path[PLOG_PATH_BYTES];
-    uint8_t *text;
-    size_t size;
     plog_path(folder, dir, info->name);
     plog_path(path, folder, PLOG_METADATA_NAME);
-    enum err err = plog_disk_load(disk, path, SMALL_FILE_BYTES_MAX, &text, &size);
-    if (err == ERR_NOTFOUND)
+    enum err err = plog_disk_load_metadata(disk, folder, &info->topic_id);
+    if (err == ERR_NOTFOUND) {
+        info->topic_id = UUID_ZERO;
         return ERR_OK;
-    if (err == ERR_OK) {
-        err = plog_metadata_parse((const char *)text, size, &info->topic_id);
-        mem_free(text);
-        if (err == ERR_NOTFOUND)
-            return ERR_OK; /* a crash left it empty: it is written again */
     }
     return err == ERR_OK ? ERR_OK : fail(error, err, "read", path);
 }

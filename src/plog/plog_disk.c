@@ -71,6 +71,19 @@ enum err plog_disk_store(struct env_disk *disk, const char *path, const void *da
     return err;
 }
 
+enum err plog_disk_sync(struct env_disk *disk, struct env_file *file, const char *folder)
+{
+    enum err err = disk_sync(disk, file);
+    if (err == ERR_OK)
+        return ERR_OK;
+    char path[PLOG_PATH_BYTES];
+    struct env_file *mark = NULL;
+    plog_path(path, folder, PLOG_DISTRUST_NAME);
+    if (disk_open(disk, path, DISK_WRITE | DISK_CREATE, &mark) == ERR_OK)
+        disk_close(disk, mark);
+    return err;
+}
+
 enum err plog_disk_remove(struct env_disk *disk, const char *path)
 {
     enum err err = disk_unlink(disk, path);
@@ -86,4 +99,54 @@ enum err plog_disk_sync_path(struct env_disk *disk, const char *path)
     err = disk_sync(disk, file);
     disk_close(disk, file);
     return err;
+}
+
+#define METADATA_BYTES_MAX ((size_t)1 << 20)
+
+static bool see_records(void *context, const char *text, enum disk_kind kind)
+{
+    struct plog_file_name name;
+    bool *seen = context;
+    plog_file_name_parse(text, &name);
+    /* Any segment but an untouched first one, by the names alone: an empty segment of a later offset
+     * had records before it. */
+    if (kind != DISK_KIND_FOLDER && name.kind == PLOG_FILE_LOG)
+        *seen = true;
+    return !*seen;
+}
+
+static enum err has_records(struct env_disk *disk, const char *folder, bool *out)
+{
+    *out = false;
+    enum err err = disk_list(disk, folder, see_records, out);
+    if (err != ERR_OK || !*out)
+        return err;
+    char path[PLOG_PATH_BYTES];
+    struct disk_stat stat;
+    plog_path_of(path, folder, PLOG_FILE_LOG, 0);
+    err = disk_stat(disk, path, &stat);
+    if (err == ERR_OK)
+        *out = stat.size_bytes > 0;
+    return err == ERR_NOTFOUND ? ERR_OK : err;
+}
+
+enum err plog_disk_load_metadata(struct env_disk *disk, const char *folder,
+                                 struct uuid *out_topic_id)
+{
+    char path[PLOG_PATH_BYTES];
+    uint8_t *text;
+    size_t size;
+    bool records;
+    plog_path(path, folder, PLOG_METADATA_NAME);
+    enum err err = plog_disk_load(disk, path, METADATA_BYTES_MAX, &text, &size);
+    if (err != ERR_OK)
+        return err;
+    enum err parsed = plog_metadata_parse((const char *)text, size, out_topic_id);
+    mem_free(text);
+    if (parsed == ERR_OK)
+        return ERR_OK;
+    err = has_records(disk, folder, &records);
+    if (err != ERR_OK)
+        return err;
+    return records ? parsed : ERR_NOTFOUND;
 }

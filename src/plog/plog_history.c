@@ -147,11 +147,11 @@ static void history_done(struct env *env, struct env_job *base)
     struct plog *plog = job->job.plog;
     UNUSED(env);
     ASSERT(plog->busy == PLOG_BUSY_HISTORY);
-    plog->busy = PLOG_BUSY_NONE;
     if (job->job.err == ERR_IO)
         plog_job_fail_dir(&job->job);
     else if (job->job.err != ERR_OK)
         LOG_WARN("%s", job->job.what);
+    plog->busy = PLOG_BUSY_NONE;
     /* Whatever was found: the producer's window counts as complete now. */
     if (plog->producers != NULL)
         plog_producers_history(plog->producers, job->producer_id, job->found, job->found_count);

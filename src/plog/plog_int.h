@@ -227,6 +227,15 @@ void plog_job_begin(struct plog *plog, struct plog_job *job,
                     void (*run)(struct env_job *, struct env_disk *),
                     void (*done)(struct env *, struct env_job *), struct env_queue *queue);
 void plog_job_end(struct plog_job *job);
+/*
+ * job: a sync failed, so the kernel may have dropped writes and forgotten about it: the page cache
+ * shows bytes that no later sync brings to the disk. The mark, a file in the folder that need not be
+ * durable itself (a restart of the machine ends its purpose), tells the next process to write what it
+ * recovers again.
+ */
+#define PLOG_DISTRUST_NAME "sync-failed"
+enum err plog_disk_sync(struct env_disk *disk, struct env_file *file, const char *folder) MUST_USE;
+
 /* job: note what failed; returns err. */
 enum err plog_job_fail(struct plog_job *job, enum err err, const char *step, const char *name);
 /* The job failed for a reason that takes the directory offline. */
@@ -244,6 +253,10 @@ enum err plog_disk_store(struct env_disk *disk, const char *path, const void *da
                          size_t size) MUST_USE;
 /* Unlink, if it is there. */
 enum err plog_disk_remove(struct env_disk *disk, const char *path) MUST_USE;
+/* A partition.metadata: ERR_NOTFOUND as well when it says nothing sensible and the folder has no
+ * records, as a crash leaves it that came before the folder was reported made. */
+enum err plog_disk_load_metadata(struct env_disk *disk, const char *folder,
+                                 struct uuid *out_topic_id) MUST_USE;
 /* A folder of files and the files in it. */
 enum err plog_disk_remove_folder(struct env_disk *disk, const char *path) MUST_USE;
 enum err plog_disk_sync_path(struct env_disk *disk, const char *path) MUST_USE;

@@ -57,6 +57,8 @@ static bool listing_add(void *context, const char *text, enum disk_kind kind)
     struct plog_file_name name;
     if (kind == DISK_KIND_FOLDER)
         return true;
+    if (strcmp(text, PLOG_DISTRUST_NAME) == 0)
+        listing->load->rewrite = true;
     plog_file_name_parse(text, &name);
     if (name.kind == PLOG_FILE_UNKNOWN || name.kind == PLOG_FILE_CHECKPOINT)
         return true;
@@ -76,7 +78,7 @@ static void listing_deinit(struct listing *listing)
         mem_free(listing->texts[i]);
     mem_free(listing->texts);
     mem_free(listing->names);
-    *listing = (struct listing){0};
+    *listing = (struct listing){.load = listing->load};
 }
 
 static enum err remove_named(struct plog_load *load, const char *text)
@@ -314,18 +316,13 @@ static enum err write_plain(struct env_disk *disk, const char *path, const struc
 static enum err check_metadata(struct plog_load *load)
 {
     char path[PLOG_PATH_BYTES];
-    uint8_t *text = NULL;
-    size_t size;
     struct uuid found;
     if (load->kind != PLOG_KIND_PARTITION)
         return ERR_OK;
     plog_path(path, load->folder, PLOG_METADATA_NAME);
     enum err err = load->created
                        ? ERR_NOTFOUND
-                       : plog_disk_load(load->disk, path, SMALL_FILE_BYTES_MAX, &text, &size);
-    if (err == ERR_OK)
-        err = plog_metadata_parse((const char *)text, size, &found);
-    mem_free(text);
+                       : plog_disk_load_metadata(load->disk, load->folder, &found);
     if (err == ERR_NOTFOUND) {
         if (uuid_is_zero(&load->topic_id))
             return ERR_OK;
@@ -347,6 +344,9 @@ static enum err check_metadata(struct plog_load *load)
         return ERR_INVALID;
     }
     load->topic_id = found;
+    /* A process that died before it had synced what it made: no checkpoint came since. */
+    if (!load->clean && load->recovery_point == 0)
+        load->folder_dirty = true;
     return ERR_OK;
 }
 
@@ -556,7 +556,7 @@ static enum err drop_segment(struct plog_load *load, uint32_t index)
     return ERR_OK;
 }
 
-/* Newest first, so that an interruption leaves a shorter log, not one with a hole. */
+/* Newest first, each durably before the next: an interruption leaves a shorter log, and no hole. */
 static enum err drop_segments_from(struct plog_load *load, uint32_t first)
 {
     enum err err = ERR_OK;
@@ -568,6 +568,11 @@ static enum err drop_segments_from(struct plog_load *load, uint32_t first)
                      load->folder, (long long)last->base_offset, last->size_bytes);
         }
         err = drop_segment(load, load->segment_count - 1);
+        if (err != ERR_OK)
+            return err;
+        err = disk_sync_folder(load->disk, load->folder);
+        if (err != ERR_OK)
+            return plog_load_fail(load, err, "sync", load->folder);
     }
     return err;
 }
@@ -818,7 +823,10 @@ static void load_steps(struct plog_load *load, struct listing *listing)
     }
     if (load->log_start_offset < load->segments[0].base_offset)
         load->log_start_offset = load->segments[0].base_offset;
-    enum err err = load->clean ? load_clean(load, listing) : load_unclean(load, listing);
+    enum err err = load->clean && !load->rewrite ? load_clean(load, listing)
+                                                 : load_unclean(load, listing);
+    if (err == ERR_OK && load->rewrite)
+        err = remove_named(load, PLOG_DISTRUST_NAME);
     if (err == ERR_OK && load->log_start_offset > load->end_offset) {
         LOG_WARN("%s: ends at offset %lld, before its start %lld; it starts anew there",
                  load->folder, (long long)load->end_offset, (long long)load->log_start_offset);

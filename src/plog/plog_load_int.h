@@ -15,6 +15,9 @@ struct plog_load {
     struct uuid topic_id;
     bool clean;
     bool create;
+    /* A sync of this log failed and the machine has not restarted since: pages that look written may
+     * be gone from under the page cache. What is scanned is written again. */
+    bool rewrite;
     bool compacted; /* gaps between segments are no damage */
     int64_t recovery_point;
     int64_t log_start_offset;

@@ -151,6 +151,7 @@ static void install(struct plog *plog, struct plog_load *load)
         /* What the page cache kept of an earlier process is not synced for that. */
         for (uint32_t i = 0; i < plog->segment_count; i++)
             plog->segments[i].dirty |= plog_segment_end(plog, i) > plog->recovery_point;
+        plog->names_dirty = true; /* nor are the names of its files */
         if (plog->recovery_point < plog->end_offset)
             plog->dirty_since_ns = env_now_ns(plog->host->env);
     }

@@ -356,7 +356,7 @@ static enum err cut_off(struct scan *scan, const char *path, const struct plog_t
     }
     enum err err = disk_truncate(load->disk, scan->log, scan->position);
     if (err == ERR_OK)
-        err = disk_sync(load->disk, scan->log);
+        err = plog_disk_sync(load->disk, scan->log, load->folder);
     return err == ERR_OK ? ERR_OK : plog_load_fail(load, err, "truncate", path);
 }
 
@@ -377,6 +377,23 @@ static void segment_begin(struct scan *scan)
     /* The batch at which the scan begins has its entry already. */
     if (from->index_count == 0)
         scan->indexed_to = 0;
+}
+
+/* See plog_load.rewrite. */
+static enum err write_again(struct scan *scan, const char *path)
+{
+    uint64_t end = scan->position;
+    for (uint64_t at = scan->from->position; at < end;) {
+        size_t size = end - at < LOAD_WINDOW_BYTES ? (size_t)(end - at) : LOAD_WINDOW_BYTES;
+        const uint8_t *data = look(scan, at, size, &size);
+        if (data == NULL)
+            return plog_load_fail(scan->load, scan->err, "read", path);
+        enum err err = disk_write(scan->load->disk, scan->log, data, size, at);
+        if (err != ERR_OK)
+            return plog_load_fail(scan->load, err, "write", path);
+        at += size;
+    }
+    return ERR_OK;
 }
 
 static bool leaves_gap(const struct plog_load *load, uint32_t index, int64_t next_offset,
@@ -425,6 +442,8 @@ enum err plog_recover_segment(struct plog_load *load, uint32_t index,
                    leaves_gap(load, index, scan.next_offset, row->decision == PLOG_TAIL_TRIM);
         break;
     }
+    if (err == ERR_OK && load->rewrite)
+        err = write_again(&scan, path);
     if (err != ERR_OK)
         goto done;
     scan.segment->size_bytes = (uint32_t)scan.position;

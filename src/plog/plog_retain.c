@@ -35,15 +35,21 @@ static void deleted_path(char out[PLOG_PATH_BYTES], const char *folder, enum plo
     ASSERT(size > 0 && size < PLOG_PATH_BYTES);
 }
 
+/* Oldest first, each durably before the next: a crash leaves no hole between segments. */
 static void delete_run(struct env_job *base, struct env_disk *disk)
 {
     struct delete_job *job = CONTAINER_OF(base, struct delete_job, job.base);
     for (size_t i = 0; i < job->count; i++) {
+        enum err err = i == 0 ? ERR_OK : disk_sync_folder(disk, job->job.folder);
+        if (err != ERR_OK) {
+            plog_job_fail(&job->job, err, "sync", job->job.folder);
+            return;
+        }
         for (size_t k = 0; k < ARRAY_COUNT(DELETED_KINDS); k++) {
             char from[PLOG_PATH_BYTES], to[PLOG_PATH_BYTES];
             plog_path_of(from, job->job.folder, DELETED_KINDS[k], job->bases[i]);
             deleted_path(to, job->job.folder, DELETED_KINDS[k], job->bases[i]);
-            enum err err = disk_rename(disk, from, to);
+            err = disk_rename(disk, from, to);
             if (err != ERR_OK && err != ERR_NOTFOUND) {
                 plog_job_fail(&job->job, err, "rename", from);
                 return;
@@ -294,10 +300,10 @@ static void folder_done(struct env *env, struct env_job *base)
     struct plog *plog = job->job.plog;
     UNUSED(env);
     ASSERT(plog->busy == PLOG_BUSY_DELETING);
-    plog->busy = PLOG_BUSY_NONE;
     enum err err = job->job.err;
     if (err != ERR_OK)
         plog_job_fail_dir(&job->job);
+    plog->busy = PLOG_BUSY_NONE;
     if (plog->state == PLOG_STATE_OFFLINE) {
         err = ERR_OFFLINE;
     } else {

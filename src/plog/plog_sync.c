@@ -23,6 +23,7 @@ struct sync_item {
     int64_t base_offset;
     bool log;
     bool indexes;
+    bool txnindex; /* what recovery and truncation wrote of it is not synced */
 };
 
 struct sync_job {
@@ -56,9 +57,13 @@ static enum err sync_by_path(struct sync_job *job, struct env_disk *disk, enum p
 {
     char path[PLOG_PATH_BYTES];
     plog_path_of(path, job->job.folder, kind, base_offset);
-    enum err err = plog_disk_sync_path(disk, path);
+    struct env_file *file = NULL;
+    enum err err = disk_open(disk, path, DISK_READ | DISK_WRITE, &file);
     if (err == ERR_NOTFOUND)
         return ERR_OK; /* deleted meanwhile, or never made */
+    if (err == ERR_OK)
+        err = plog_disk_sync(disk, file, job->job.folder);
+    disk_close(disk, file);
     return err == ERR_OK ? ERR_OK : plog_job_fail(&job->job, err, "sync", path);
 }
 
@@ -67,7 +72,7 @@ static enum err sync_file(struct sync_job *job, struct env_disk *disk, struct en
 {
     if (file == NULL)
         return sync_by_path(job, disk, kind, base_offset);
-    enum err err = disk_sync(disk, file);
+    enum err err = plog_disk_sync(disk, file, job->job.folder);
     if (err == ERR_OK)
         return ERR_OK;
     char path[PLOG_PATH_BYTES];
@@ -89,6 +94,8 @@ static enum err sync_items(struct sync_job *job, struct env_disk *disk)
         if (err == ERR_OK && item->indexes)
             err = sync_file(job, disk, files != NULL ? files->timeindex : NULL, PLOG_FILE_TIMEINDEX,
                             base);
+        if (err == ERR_OK && item->txnindex)
+            err = sync_by_path(job, disk, PLOG_FILE_TXNINDEX, base);
     }
     return err;
 }
@@ -186,6 +193,7 @@ static void collect_items(struct plog *plog, struct sync_job *job)
             .base_offset = segment->base_offset,
             .log = segment->dirty,
             .indexes = indexes,
+            .txnindex = indexes && segment->has_txnindex,
         };
         if (item->files != NULL)
             plog_files_ref(item->files);
@@ -418,12 +426,12 @@ static void close_done(struct env *env, struct env_job *base)
     struct plog *plog = job->job.plog;
     UNUSED(env);
     ASSERT(plog->busy == PLOG_BUSY_CLOSING);
-    plog->busy = PLOG_BUSY_NONE;
     enum err err = job->job.err;
     if (err != ERR_OK)
         plog_job_fail_dir(&job->job);
     else
         err = job->soft_err;
+    plog->busy = PLOG_BUSY_NONE;
     if (plog->state == PLOG_STATE_OFFLINE)
         err = ERR_OFFLINE;
     else

@@ -190,9 +190,9 @@ static void activate_done(struct env *env, struct env_job *base)
     struct activate_job *job = CONTAINER_OF(base, struct activate_job, job.base);
     struct plog *plog = job->job.plog;
     ASSERT(plog->busy == PLOG_BUSY_ACTIVATING);
-    plog->busy = PLOG_BUSY_NONE;
     if (job->job.err != ERR_OK && job->job.err != ERR_NOSPACE && job->job.err != ERR_NOMEM)
         plog_job_fail_dir(&job->job);
+    plog->busy = PLOG_BUSY_NONE;
     if (job->job.err != ERR_OK || plog->state == PLOG_STATE_OFFLINE) {
         /* Those who wait try again: a full disk may have room by then. */
         files_discard(plog, job->log, job->index, job->timeindex);
@@ -453,9 +453,9 @@ static void roll_done(struct env *env, struct env_job *base)
     struct roll_job *job = CONTAINER_OF(base, struct roll_job, job.base);
     struct plog *plog = job->job.plog;
     ASSERT(plog->busy == PLOG_BUSY_ROLLING);
-    plog->busy = PLOG_BUSY_NONE;
     if (job->job.err != ERR_OK && job->job.err != ERR_NOSPACE)
         plog_job_fail_dir(&job->job);
+    plog->busy = PLOG_BUSY_NONE;
     if (job->job.err != ERR_OK || plog->state == PLOG_STATE_OFFLINE) {
         files_discard(plog, job->log, job->index, job->timeindex);
         plog->activate_error = job->job.err;
@@ -520,10 +520,10 @@ static void repair_done(struct env *env, struct env_job *base)
     struct plog *plog = job->job.plog;
     UNUSED(env);
     ASSERT(plog->busy == PLOG_BUSY_REPAIRING);
-    plog->busy = PLOG_BUSY_NONE;
     plog->torn = false;
     if (job->job.err != ERR_OK)
         plog_job_fail_dir(&job->job);
+    plog->busy = PLOG_BUSY_NONE;
     plog_files_unref(job->files);
     plog_job_end(&job->job);
 }

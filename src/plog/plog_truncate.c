@@ -37,12 +37,12 @@ static enum err remove_file(struct truncate_job *job, enum plog_file_kind kind, 
     return err == ERR_OK ? ERR_OK : fail(job, err, "remove", path);
 }
 
+/* Newest first, each durably before the next: a crash leaves no hole between segments. */
 static enum err remove_segments(struct truncate_job *job, uint32_t first)
 {
     static const enum plog_file_kind kinds[] = {PLOG_FILE_LOG, PLOG_FILE_INDEX, PLOG_FILE_TIMEINDEX,
                                                 PLOG_FILE_TXNINDEX};
     struct plog_load *load = &job->load;
-    bool removed = load->segment_count > first;
     while (load->segment_count > first) {
         int64_t base = load->segments[load->segment_count - 1].base_offset;
         for (size_t i = 0; i < ARRAY_COUNT(kinds); i++) {
@@ -51,11 +51,11 @@ static enum err remove_segments(struct truncate_job *job, uint32_t first)
                 return err;
         }
         load->segment_count--;
+        enum err err = disk_sync_folder(load->disk, job->job.folder);
+        if (err != ERR_OK)
+            return fail(job, err, "sync", job->job.folder);
     }
-    if (!removed)
-        return ERR_OK;
-    enum err err = disk_sync_folder(load->disk, job->job.folder);
-    return err == ERR_OK ? ERR_OK : fail(job, err, "sync", job->job.folder);
+    return ERR_OK;
 }
 
 static bool list_snapshot(void *context, const char *text, enum disk_kind kind)
@@ -177,7 +177,7 @@ static enum err cut_segment(struct truncate_job *job, uint32_t index)
     if (err == ERR_OK)
         err = disk_truncate(load->disk, log, position);
     if (err == ERR_OK)
-        err = disk_sync(load->disk, log);
+        err = plog_disk_sync(load->disk, log, job->job.folder);
     disk_close(load->disk, log);
     if (err != ERR_OK)
         return fail(job, err, "truncate", path);
@@ -266,9 +266,9 @@ static void truncate_done(struct env *env, struct env_job *base)
     struct plog *plog = job->job.plog;
     UNUSED(env);
     ASSERT(plog->busy == PLOG_BUSY_TRUNCATING);
-    plog->busy = PLOG_BUSY_NONE;
     if (job->job.err != ERR_OK)
         plog_job_fail_dir(&job->job); /* half of it may be done */
+    plog->busy = PLOG_BUSY_NONE;
     enum err err = plog->state == PLOG_STATE_OFFLINE ? ERR_OFFLINE : job->job.err;
     if (err == ERR_OK)
         install(plog, job);
