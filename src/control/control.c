@@ -3,11 +3,11 @@
  * says records, and sees their effect in its next input.
  */
 #include "control_int.h"
-#include "wire/records.h"
 
 #include "base/mem.h"
 #include "conf/conf.h"
 #include "meta/features.h"
+#include "wire/records.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -63,7 +63,7 @@ void control_record(struct control_work *work, enum wire_metadata_record key, in
         (struct meta_record){.key = (int16_t)key, .version = version, .message = message};
 }
 
-struct wire_string control_text(struct control_work *work, const char *format, ...)
+struct wire_string control_text(const struct control_work *work, const char *format, ...)
 {
     va_list args, again;
     va_start(args, format);
@@ -257,7 +257,7 @@ void control_activate(struct control *control, const struct control_input *input
     for (size_t i = 0; empty && i < bootstrap_count; i++)
         control_record(&work, (enum wire_metadata_record)bootstrap[i].key, bootstrap[i].version,
                        bootstrap[i].message);
-    control_brokers_follow(control, input->image, input->now_ms);
+    control_brokers_follow(control, NULL, input->image, input->now_ms);
 }
 
 void control_deactivate(struct control *control)
@@ -269,9 +269,8 @@ void control_deactivate(struct control *control)
 void control_applied(struct control *control, const struct meta_image *before,
                      const struct meta_image *after, int64_t now_ms)
 {
-    bool same = before != NULL && before->brokers.root == after->brokers.root;
-    if (control->active && !same)
-        control_brokers_follow(control, after, now_ms);
+    if (control->active)
+        control_brokers_follow(control, before, after, now_ms);
 }
 
 /* ---- Time

@@ -5,9 +5,11 @@
  * FENCED
  *        ^---- session over, or it asks ----'
  *
- * A registration's epoch is the offset of its record. A broker has a session while it was heard of
- * as that epoch within broker.session.timeout.ms; after a change of leadership each registered
- * broker has that long to be heard of.
+ * A registration's epoch is the offset at which its decision begins. A broker has a session while
+ * it was heard of as that epoch within broker.session.timeout.ms; after a change of leadership each
+ * unfenced broker has that long to be heard of. Until then it has no session that would keep its
+ * next incarnation out, as Apache Kafka gives it: a node alone that was killed need not wait for
+ * its own ghost.
  */
 #include "control_int.h"
 
@@ -15,7 +17,7 @@
 #include "conf/conf.h"
 #include "meta/features.h"
 
-#include <stdlib.h>
+#include <string.h>
 
 #define PRODUCER_IDS_BLOCK 1000
 
@@ -37,6 +39,22 @@ struct control_broker *control_broker_get(struct control *control, int32_t id)
     return NULL;
 }
 
+static struct control_broker *broker_add(struct control *control, int32_t id, int64_t now_ms)
+{
+    struct control_broker *broker = control_broker_get(control, id);
+    if (broker != NULL)
+        return broker;
+    broker = mem_zalloc(sizeof *broker);
+    broker->id = id;
+    broker->epoch = -1;
+    broker->contact_ms = now_ms;
+    broker->registered_offset = -1;
+    broker->metadata_offset = -1;
+    broker->shutdown_offset = -1;
+    hmap_insert(&control->brokers, &broker->node, hash_u64((uint32_t)id));
+    return broker;
+}
+
 static void broker_forget(struct control *control, struct control_broker *broker)
 {
     hmap_remove(&control->brokers, &broker->node);
@@ -49,27 +67,36 @@ void control_brokers_forget(struct control *control)
         broker_forget(control, HMAP_ENTRY(node, struct control_broker, node));
 }
 
-void control_brokers_follow(struct control *control, const struct meta_image *image, int64_t now_ms)
+struct follow {
+    struct control *control;
+    int64_t now_ms;
+};
+
+static void on_broker(void *context, const struct meta_broker *before,
+                      const struct meta_broker *after)
 {
-    HMAP_FOR_EACH_SAFE (node, after, &control->brokers) {
-        struct control_broker *broker = HMAP_ENTRY(node, struct control_broker, node);
-        if (meta_image_broker(image, broker->id) == NULL)
-            broker_forget(control, broker);
+    struct follow *follow = context;
+    struct control *control = follow->control;
+    if (after == NULL) {
+        struct control_broker *gone = control_broker_get(control, before->id);
+        if (gone != NULL)
+            broker_forget(control, gone);
+        return;
     }
-    struct meta_iter iter;
-    meta_iter_brokers(&iter, image);
-    const struct meta_broker *meta;
-    while ((meta = meta_iter_broker_next(&iter)) != NULL) {
-        if (control_broker_get(control, meta->id) != NULL)
-            continue;
-        struct control_broker *broker = mem_zalloc(sizeof *broker);
-        broker->id = meta->id;
-        broker->epoch = -1;
-        broker->contact_ms = now_ms;
-        broker->metadata_offset = -1;
+    struct control_broker *broker = broker_add(control, after->id, follow->now_ms);
+    broker->fenced = after->fenced;
+    /* Whatever it has got to, it has not seen this yet. */
+    broker->metadata_offset = -1;
+    if (after->fenced)
         broker->shutdown_offset = -1;
-        hmap_insert(&control->brokers, &broker->node, hash_u64((uint32_t)meta->id));
-    }
+}
+
+void control_brokers_follow(struct control *control, const struct meta_image *before,
+                            const struct meta_image *after, int64_t now_ms)
+{
+    struct follow follow = {control, now_ms};
+    struct meta_diff diff = {.context = &follow, .broker = on_broker};
+    meta_image_diff(before, after, &diff);
 }
 
 /* Heard of as this epoch, and not too long ago. */
@@ -77,56 +104,101 @@ static bool has_session(const struct control_work *work, const struct meta_broke
 {
     const struct control_broker *broker = control_broker_get(work->control, meta->id);
     return broker != NULL && broker->epoch == meta->epoch &&
-           work->in->now_ms - broker->contact_ms < session_ms(work->control);
+           work->in->now_ms - broker->contact_ms <= session_ms(work->control);
 }
 
 /* ---- Registration
  * ---------------------------------------------------------------------------------------- */
 
-static const struct wire_broker_registration_request_feature *
-registration_feature(const struct wire_broker_registration_request *request, struct wire_string name)
+static bool names_feature(const struct wire_broker_registration_request *request,
+                          struct wire_string name)
 {
     for (int32_t i = 0; i < request->features.count; i++) {
-        struct wire_string have = request->features.items[i].name;
-        if (have.size == name.size && memcmp(have.data, name.data, name.size) == 0)
-            return &request->features.items[i];
+        if (wire_string_equal(request->features.items[i].name, name))
+            return true;
     }
-    return NULL;
+    return false;
 }
 
-/* Does the broker understand everything that is finalized? */
-static bool supports_features(const struct meta_image *image,
+/* Does the broker understand everything that is finalized, and can it do without what is not? */
+static bool supports_features(const struct control_work *work,
                               const struct wire_broker_registration_request *request)
 {
+    const struct meta_image *image = work->in->image;
     struct meta_iter iter;
     meta_iter_features(&iter, image);
     const struct meta_feature *feature;
     while ((feature = meta_iter_feature_next(&iter)) != NULL) {
-        if (feature->level == 0)
-            continue;
-        const struct wire_broker_registration_request_feature *range =
-            registration_feature(request, feature->name);
-        if (range == NULL || feature->level < range->min_supported_version ||
-            feature->level > range->max_supported_version)
+        if (feature->level != 0 && !names_feature(request, feature->name))
+            return false;
+    }
+    for (int32_t i = 0; i < request->features.count; i++) {
+        const struct wire_broker_registration_request_feature *range = &request->features.items[i];
+        const char *name = control_text(work, "%.*s", WIRE_STRING_ARGS(range->name)).data;
+        int16_t level = meta_image_feature(image, name);
+        /* Not in the metadata: the quorum keeps it by itself, and checks its own voters. */
+        bool elsewhere = strcmp(name, META_FEATURE_KRAFT_VERSION) == 0;
+        if (!elsewhere &&
+            (level < range->min_supported_version || level > range->max_supported_version))
             return false;
     }
     return true;
 }
 
-/* No two brokers may say that a directory is theirs. */
-static bool dirs_are_taken(const struct meta_image *image,
-                           const struct wire_broker_registration_request *request)
+static bool is_reserved(const struct uuid *id)
+{
+    static const uint8_t zeros[8];
+    return memcmp(id->bytes, zeros, sizeof zeros) == 0 && load_be64(id->bytes + 8) < 100;
+}
+
+/* Another broker's already. */
+static bool dir_is_taken(const struct meta_image *image, const struct uuid *id, int32_t broker_id)
 {
     struct meta_iter iter;
     meta_iter_brokers(&iter, image);
     const struct meta_broker *broker;
     while ((broker = meta_iter_broker_next(&iter)) != NULL) {
-        for (size_t i = 0; broker->id != request->broker_id && i < broker->log_dir_count; i++) {
-            for (int32_t j = 0; j < request->log_dirs.count; j++) {
-                if (uuid_equal(&broker->log_dirs[i], &request->log_dirs.items[j]))
-                    return true;
-            }
+        for (size_t i = 0; broker->id != broker_id && i < broker->log_dir_count; i++) {
+            if (uuid_equal(&broker->log_dirs[i], id))
+                return true;
         }
+    }
+    return false;
+}
+
+/* More than a broker has; what follows is quadratic in it. */
+#define REGISTRATION_LISTS_MAX 1000
+
+static bool dirs_are_wrong(const struct meta_image *image,
+                           const struct wire_broker_registration_request *request)
+{
+    if (request->log_dirs.count <= 0 || request->log_dirs.count > REGISTRATION_LISTS_MAX)
+        return true;
+    for (int32_t i = 0; i < request->log_dirs.count; i++) {
+        const struct uuid *id = &request->log_dirs.items[i];
+        for (int32_t j = 0; j < i; j++) {
+            if (uuid_equal(&request->log_dirs.items[j], id))
+                return true;
+        }
+        if (is_reserved(id) || dir_is_taken(image, id, request->broker_id))
+            return true;
+    }
+    return false;
+}
+
+/* Nobody could dial it. */
+static bool listeners_are_wrong(const struct wire_broker_registration_request *request)
+{
+    if (request->listeners.count <= 0 || request->listeners.count > REGISTRATION_LISTS_MAX)
+        return true;
+    for (int32_t i = 0; i < request->listeners.count; i++) {
+        struct wire_string name = request->listeners.items[i].name;
+        for (int32_t j = 0; j < i; j++) {
+            if (wire_string_equal(request->listeners.items[j].name, name))
+                return true;
+        }
+        if (request->listeners.items[i].host.size == 0 || request->listeners.items[i].port == 0)
+            return true;
     }
     return false;
 }
@@ -139,26 +211,27 @@ static int16_t registration_refused(const struct control_work *work,
     if (!wire_string_is(request->cluster_id, work->control->cluster_id))
         return WIRE_ERROR_INCONSISTENT_CLUSTER_ID;
     if (existing != NULL && !uuid_equal(&existing->incarnation_id, &request->incarnation_id) &&
-        !existing->in_controlled_shutdown && !existing->fenced && has_session(work, existing))
+        has_session(work, existing))
         return WIRE_ERROR_DUPLICATE_BROKER_REGISTRATION;
     if (request->is_migrating_zk_broker)
         return WIRE_ERROR_BROKER_ID_NOT_REGISTERED;
     if (meta_image_metadata_version(image) >= META_VERSION_3_7_IV2 &&
-        (request->log_dirs.count <= 0 || dirs_are_taken(image, request)))
+        dirs_are_wrong(image, request))
         return WIRE_ERROR_INVALID_REGISTRATION;
-    if (!supports_features(image, request))
+    if (listeners_are_wrong(request))
+        return WIRE_ERROR_UNKNOWN_SERVER_ERROR;
+    if (request->features.count > REGISTRATION_LISTS_MAX ||
+        !names_feature(request, wire_string_from(META_FEATURE_METADATA_VERSION)))
+        return WIRE_ERROR_INVALID_REGISTRATION;
+    if (!supports_features(work, request))
         return WIRE_ERROR_UNSUPPORTED_VERSION;
     return WIRE_ERROR_NONE;
 }
 
-static int compare_uuids(const void *a, const void *b)
-{
-    return uuid_compare(a, b);
-}
-
+/* `amended`: the same process again, which stays what it was. NULL: another. */
 static void registration_record(struct control_work *work,
                                 const struct wire_broker_registration_request *request,
-                                int64_t broker_epoch)
+                                const struct meta_broker *amended, int64_t broker_epoch)
 {
     int16_t metadata_version = meta_image_metadata_version(work->in->image);
     struct wire_register_broker_record *record = CONTROL_NEW(work, register_broker_record);
@@ -166,7 +239,8 @@ static void registration_record(struct control_work *work,
     record->incarnation_id = request->incarnation_id;
     record->broker_epoch = broker_epoch;
     record->rack = request->rack;
-    record->fenced = true;
+    record->fenced = amended == NULL || amended->fenced;
+    record->in_controlled_shutdown = amended != NULL && amended->in_controlled_shutdown;
     record->end_points.count = request->listeners.count;
     record->end_points.items = CONTROL_NEW_ARRAY(work, register_broker_record_broker_endpoint,
                                                  (size_t)request->listeners.count);
@@ -187,15 +261,28 @@ static void registration_record(struct control_work *work,
         record->features.items[i].max_supported_version =
             request->features.items[i].max_supported_version;
     }
-    if (metadata_version >= META_VERSION_3_7_IV2 && request->log_dirs.count > 0) {
-        size_t count = (size_t)request->log_dirs.count;
-        struct uuid *dirs = arena_must_alloc_array(work->in->arena, count, sizeof *dirs);
-        memcpy(dirs, request->log_dirs.items, count * sizeof *dirs);
-        qsort(dirs, count, sizeof *dirs, compare_uuids);
-        record->log_dirs = (struct wire_uuids){dirs, (int32_t)count};
-    }
+    if (metadata_version >= META_VERSION_3_7_IV2)
+        record->log_dirs = request->log_dirs;
     control_record(work, WIRE_METADATA_RECORD_REGISTER_BROKER,
                    meta_register_broker_record_version(metadata_version), record);
+}
+
+/* The incarnation before is gone: nobody is led by it until this one has caught up. Only one that
+ * ended cleanly has surely all that it had (KIP-966). */
+static void previous_is_gone(struct control_work *work, int32_t broker_id, bool clean)
+{
+    bool elr = meta_image_feature(work->in->image, META_FEATURE_ELR_VERSION) >= 1;
+    struct control_leaders change = {
+        .of = CONTROL_LEADERS_IN_SYNC,
+        .broker = broker_id,
+        .leaving = clean || !elr ? broker_id : -1,
+        .unclean = clean || !elr ? -1 : broker_id,
+        .entering = -1,
+    };
+    control_move_leaders(work, &change);
+    change.of = CONTROL_LEADERS_ELIGIBLE;
+    if (change.unclean >= 0)
+        control_move_leaders(work, &change);
 }
 
 void control_broker_registration(struct control_work *work)
@@ -210,27 +297,19 @@ void control_broker_registration(struct control_work *work)
     const struct meta_broker *existing = meta_image_broker(work->in->image, request->broker_id);
     bool amends =
         existing != NULL && uuid_equal(&existing->incarnation_id, &request->incarnation_id);
-    if (existing != NULL && !amends) {
-        /* The one before it is gone: nobody is led by it until this one has caught up. Only one
-         * that ended cleanly has surely all that it had (KIP-966). */
-        bool clean = request->previous_broker_epoch == existing->epoch;
-        struct control_leaders change = {
-            .leaving = clean ? request->broker_id : -1,
-            .unclean = clean ? -1 : request->broker_id,
-            .entering = -1,
-        };
-        control_move_leaders(work, &change);
-    }
-    int64_t epoch = amends ? existing->epoch : work->in->next_offset + (int64_t)work->out->count;
-    registration_record(work, request, epoch);
-    reply->broker_epoch = epoch;
-
-    struct control_broker *broker = control_broker_get(work->control, request->broker_id);
-    if (broker != NULL) {
-        broker->epoch = epoch;
+    int64_t epoch = amends ? existing->epoch : work->in->next_offset;
+    struct control_broker *broker = broker_add(work->control, request->broker_id, work->in->now_ms);
+    if (!amends) {
+        bool clean = work->version >= 3 && existing != NULL &&
+                     request->previous_broker_epoch == existing->epoch;
+        previous_is_gone(work, request->broker_id, clean);
+        broker->epoch = -1;
         broker->contact_ms = work->in->now_ms;
-        broker->shutdown_offset = -1;
     }
+    broker->shutdown_offset = -1;
+    broker->registered_offset = work->in->next_offset + (int64_t)work->out->count;
+    registration_record(work, request, amends ? existing : NULL, epoch);
+    reply->broker_epoch = epoch;
 }
 
 /* ---- Heartbeats
@@ -238,14 +317,14 @@ void control_broker_registration(struct control_work *work)
 
 enum broker_state { BROKER_FENCED, BROKER_UNFENCED, BROKER_IN_SHUTDOWN, BROKER_GOES };
 
-/* The lowest metadata offset among brokers that serve; they have to know before one may go. */
+/* How far the brokers that serve have all got: they have to know before one may go. */
 static int64_t lowest_active_offset(const struct control_work *work)
 {
     int64_t lowest = INT64_MAX;
     HMAP_FOR_EACH (node, &work->control->brokers) {
         const struct control_broker *broker = HMAP_ENTRY(node, struct control_broker, node);
-        const struct meta_broker *meta = meta_image_broker(work->in->image, broker->id);
-        if (control_broker_is_active(meta) && broker->metadata_offset < lowest)
+        bool serves = !broker->fenced && broker->shutdown_offset < 0;
+        if (serves && broker->metadata_offset < lowest)
             lowest = broker->metadata_offset;
     }
     return lowest;
@@ -253,19 +332,19 @@ static int64_t lowest_active_offset(const struct control_work *work)
 
 static enum broker_state next_state(const struct control_work *work, const struct meta_broker *meta,
                                     const struct control_broker *broker,
-                                    const struct wire_broker_heartbeat_request *request)
+                                    const struct wire_broker_heartbeat_request *request,
+                                    bool caught_up)
 {
-    if (meta->fenced) {
-        if (request->want_shut_down)
-            return BROKER_GOES;
-        bool caught_up = request->current_metadata_offset >= meta->epoch;
-        return !request->want_fence && caught_up ? BROKER_UNFENCED : BROKER_FENCED;
-    }
-    if (meta->in_controlled_shutdown) {
+    if (broker->shutdown_offset >= 0) {
         if (control_leads_any(work->in->image, meta->id))
             return BROKER_IN_SHUTDOWN;
         return lowest_active_offset(work) >= broker->shutdown_offset ? BROKER_GOES
                                                                      : BROKER_IN_SHUTDOWN;
+    }
+    if (meta->fenced) {
+        if (request->want_shut_down)
+            return BROKER_GOES;
+        return !request->want_fence && caught_up ? BROKER_UNFENCED : BROKER_FENCED;
     }
     if (request->want_fence)
         return request->want_shut_down ? BROKER_GOES : BROKER_FENCED;
@@ -274,42 +353,114 @@ static enum broker_state next_state(const struct control_work *work, const struc
     return control_leads_any(work->in->image, meta->id) ? BROKER_IN_SHUTDOWN : BROKER_GOES;
 }
 
-static void change_record(struct control_work *work, const struct meta_broker *meta, int8_t fenced,
-                          int8_t in_controlled_shutdown)
+static struct wire_broker_registration_change_record *
+change_record(struct control_work *work, const struct meta_broker *meta, int16_t version)
 {
     struct wire_broker_registration_change_record *record =
         CONTROL_NEW(work, broker_registration_change_record);
     record->broker_id = meta->id;
     record->broker_epoch = meta->epoch;
-    record->fenced = fenced; /* 1 fence, -1 unfence, 0 as it is */
-    record->in_controlled_shutdown = in_controlled_shutdown;
-    int16_t version = meta_broker_registration_change_record_version(
-        meta_image_metadata_version(work->in->image));
     control_record(work, WIRE_METADATA_RECORD_BROKER_REGISTRATION_CHANGE, version, record);
+    return record;
 }
 
 static void fence(struct control_work *work, const struct meta_broker *meta)
 {
-    struct control_leaders change = {.leaving = meta->id, .unclean = -1, .entering = -1};
-    change_record(work, meta, 1, 0);
+    struct control_leaders change = {.of = CONTROL_LEADERS_IN_SYNC,
+                                     .broker = meta->id,
+                                     .leaving = meta->id,
+                                     .unclean = -1,
+                                     .entering = -1};
     control_move_leaders(work, &change);
+    change_record(work, meta, 0)->fenced = 1;
+}
+
+static void unfence(struct control_work *work, const struct meta_broker *meta)
+{
+    struct control_leaders change = {.of = CONTROL_LEADERS_NONE,
+                                     .broker = meta->id,
+                                     .leaving = -1,
+                                     .unclean = -1,
+                                     .entering = meta->id};
+    change_record(work, meta, 0)->fenced = -1;
+    control_move_leaders(work, &change);
+}
+
+static void shut_down(struct control_work *work, const struct meta_broker *meta)
+{
+    struct control_leaders change = {.of = CONTROL_LEADERS_IN_SYNC,
+                                     .broker = meta->id,
+                                     .leaving = meta->id,
+                                     .unclean = -1,
+                                     .entering = -1};
+    if (!meta->in_controlled_shutdown)
+        change_record(work, meta, 1)->in_controlled_shutdown = 1;
+    control_move_leaders(work, &change);
+}
+
+static bool uuid_in(const struct uuid *ids, size_t count, const struct uuid *id)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (uuid_equal(&ids[i], id))
+            return true;
+    }
+    return false;
+}
+
+/* Directories that the broker has lost (KIP-858): who leads from there leads no more. */
+static void dirs_offline(struct control_work *work, const struct meta_broker *meta,
+                         const struct wire_broker_heartbeat_request *request)
+{
+    if (meta_image_metadata_version(work->in->image) < META_VERSION_3_7_IV2)
+        return;
+    size_t lost_count =
+        request->offline_log_dirs.count > 0 ? (size_t)request->offline_log_dirs.count : 0;
+    struct uuid *left =
+        arena_must_alloc_array(work->in->arena, meta->log_dir_count + 1, sizeof *left);
+    int32_t left_count = 0;
+    for (size_t i = 0; i < meta->log_dir_count; i++) {
+        const struct uuid *dir = &meta->log_dirs[i];
+        if (!uuid_in(request->offline_log_dirs.items, lost_count, dir)) {
+            left[left_count++] = *dir;
+            continue;
+        }
+        struct control_leaders change = {.of = CONTROL_LEADERS_IN_DIRECTORY,
+                                         .broker = meta->id,
+                                         .directory = *dir,
+                                         .leaving = meta->id,
+                                         .unclean = -1,
+                                         .entering = -1};
+        control_move_leaders(work, &change);
+    }
+    if ((size_t)left_count < meta->log_dir_count)
+        change_record(work, meta, 2)->log_dirs = (struct wire_uuids){left, left_count};
+}
+
+/* Directories that take no new replicas (KIP-1066). */
+static void dirs_cordoned(struct control_work *work, const struct meta_broker *meta,
+                          const struct wire_broker_heartbeat_request *request)
+{
+    int32_t count = request->cordoned_log_dirs.count;
+    if (meta_image_metadata_version(work->in->image) < META_VERSION_4_3_IV0 || count < 0)
+        return;
+    bool same = meta->has_cordoned_log_dirs && (size_t)count == meta->cordoned_log_dir_count;
+    for (int32_t i = 0; same && i < count; i++)
+        same = uuid_in(meta->cordoned_log_dirs, meta->cordoned_log_dir_count,
+                       &request->cordoned_log_dirs.items[i]);
+    if (!same)
+        change_record(work, meta, 3)->cordoned_log_dirs = request->cordoned_log_dirs;
 }
 
 static void heartbeat_transition(struct control_work *work, const struct meta_broker *meta,
                                  struct control_broker *broker, enum broker_state next)
 {
-    if (next == BROKER_UNFENCED && meta->fenced) {
-        struct control_leaders change = {.leaving = -1, .unclean = -1, .entering = meta->id};
-        change_record(work, meta, -1, 0);
-        control_move_leaders(work, &change);
-    } else if (next == BROKER_IN_SHUTDOWN && !meta->in_controlled_shutdown) {
-        struct control_leaders change = {.leaving = meta->id, .unclean = -1, .entering = -1};
-        change_record(work, meta, 0, 1);
-        control_move_leaders(work, &change);
-        broker->shutdown_offset = work->in->next_offset + (int64_t)work->out->count;
-    } else if ((next == BROKER_FENCED || next == BROKER_GOES) && !meta->fenced) {
+    bool in_shutdown = broker->shutdown_offset >= 0;
+    if (next == BROKER_UNFENCED && meta->fenced)
+        unfence(work, meta);
+    else if (next == BROKER_IN_SHUTDOWN && !in_shutdown)
+        shut_down(work, meta);
+    else if ((next == BROKER_FENCED && !meta->fenced) || next == BROKER_GOES)
         fence(work, meta);
-    }
 }
 
 void control_broker_heartbeat(struct control_work *work)
@@ -319,50 +470,61 @@ void control_broker_heartbeat(struct control_work *work)
     work->out->reply = reply;
     const struct meta_broker *meta = meta_image_broker(work->in->image, request->broker_id);
     struct control_broker *broker = control_broker_get(work->control, request->broker_id);
-    if (meta == NULL || broker == NULL) {
-        reply->error_code = WIRE_ERROR_BROKER_ID_NOT_REGISTERED;
-        return;
-    }
-    if (meta->epoch != request->broker_epoch) {
+    if (meta == NULL || broker == NULL || meta->epoch != request->broker_epoch) {
         reply->error_code = WIRE_ERROR_STALE_BROKER_EPOCH;
         return;
     }
+    int64_t registered = broker->registered_offset >= 0 ? broker->registered_offset : meta->epoch;
+    bool caught_up = request->current_metadata_offset >= registered;
+    enum broker_state next = next_state(work, meta, broker, request, caught_up);
+    heartbeat_transition(work, meta, broker, next);
     broker->epoch = meta->epoch;
     broker->contact_ms = work->in->now_ms;
     broker->metadata_offset = request->current_metadata_offset;
-    enum broker_state next = next_state(work, meta, broker, request);
-    heartbeat_transition(work, meta, broker, next);
-    reply->is_caught_up = request->current_metadata_offset >= meta->epoch;
+    dirs_offline(work, meta, request);
+    dirs_cordoned(work, meta, request);
+    /* The last offset of this decision, or before it. */
+    if (next == BROKER_IN_SHUTDOWN && broker->shutdown_offset < 0)
+        broker->shutdown_offset = work->in->next_offset + (int64_t)work->out->count - 1;
+    reply->is_caught_up = caught_up;
     reply->is_fenced = next == BROKER_FENCED || next == BROKER_GOES;
     reply->should_shut_down = next == BROKER_GOES;
 }
 
+/* ---- Silence ---- */
+
+/* Who was silent for longest of those that are not fenced; NULL: nobody to wait for. */
+static struct control_broker *longest_silent(const struct control *control)
+{
+    struct control_broker *found = NULL;
+    HMAP_FOR_EACH (node, &control->brokers) {
+        struct control_broker *broker = HMAP_ENTRY(node, struct control_broker, node);
+        if (broker->fenced)
+            continue;
+        if (found == NULL || broker->contact_ms < found->contact_ms ||
+            (broker->contact_ms == found->contact_ms && broker->id < found->id))
+            found = broker;
+    }
+    return found;
+}
+
 int64_t control_session_deadline_ms(const struct control *control)
 {
-    int64_t deadline = INT64_MAX;
-    HMAP_FOR_EACH (node, &control->brokers) {
-        const struct control_broker *broker = HMAP_ENTRY(node, struct control_broker, node);
-        if (broker->contact_ms < deadline)
-            deadline = broker->contact_ms;
-    }
-    return deadline == INT64_MAX ? INT64_MAX : deadline + session_ms(control);
+    const struct control_broker *broker = longest_silent(control);
+    return broker == NULL ? INT64_MAX : broker->contact_ms + session_ms(control) + 1;
 }
 
 void control_fence_stale(struct control_work *work)
 {
-    HMAP_FOR_EACH (node, &work->control->brokers) {
-        struct control_broker *broker = HMAP_ENTRY(node, struct control_broker, node);
-        if (work->in->now_ms - broker->contact_ms < session_ms(work->control))
-            continue;
-        /* Looked at again a session later: a fenced broker stays silent for as long as it likes. */
-        broker->contact_ms = work->in->now_ms;
-        broker->epoch = -1;
-        const struct meta_broker *meta = meta_image_broker(work->in->image, broker->id);
-        if (meta == NULL || meta->fenced)
-            continue;
+    struct control_broker *broker = longest_silent(work->control);
+    if (broker == NULL || work->in->now_ms - broker->contact_ms <= session_ms(work->control))
+        return;
+    /* Should the log not take it, it is tried again a session later. */
+    broker->contact_ms = work->in->now_ms;
+    broker->epoch = -1;
+    const struct meta_broker *meta = meta_image_broker(work->in->image, broker->id);
+    if (meta != NULL && !meta->fenced)
         fence(work, meta);
-        return; /* one a decision: the next builds on this one's records */
-    }
 }
 
 /* ---- Going for good, controllers, producer ids
@@ -380,7 +542,13 @@ void control_unregister_broker(struct control_work *work)
             control_text(work, "Broker ID %d is not currently registered", request->broker_id);
         return;
     }
-    struct control_leaders change = {.leaving = meta->id, .unclean = -1, .entering = -1};
+    struct control_leaders change = {.of = CONTROL_LEADERS_IN_SYNC,
+                                     .broker = meta->id,
+                                     .leaving = meta->id,
+                                     .unclean = -1,
+                                     .entering = -1};
+    control_move_leaders(work, &change);
+    change.of = CONTROL_LEADERS_ELIGIBLE;
     control_move_leaders(work, &change);
     struct wire_unregister_broker_record *record = CONTROL_NEW(work, unregister_broker_record);
     record->broker_id = meta->id;
@@ -435,8 +603,7 @@ void control_allocate_producer_ids(struct control_work *work)
     work->out->reply = reply;
     const struct meta_broker *meta = meta_image_broker(work->in->image, request->broker_id);
     if (meta == NULL || meta->epoch != request->broker_epoch) {
-        reply->error_code =
-            meta == NULL ? WIRE_ERROR_BROKER_ID_NOT_REGISTERED : WIRE_ERROR_STALE_BROKER_EPOCH;
+        reply->error_code = WIRE_ERROR_STALE_BROKER_EPOCH;
         return;
     }
     int64_t first = work->in->image->next_producer_id;

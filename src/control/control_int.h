@@ -10,10 +10,12 @@
 struct control_broker {
     struct hmap_node node;
     int32_t id;
-    int64_t epoch;           /* heard of as this epoch; -1: not since this leadership began */
-    int64_t contact_ms;      /* the last time, or when this leadership began */
-    int64_t metadata_offset; /* what it said it has got to; -1 */
-    int64_t shutdown_offset; /* it may go when all others have got to here; -1: stays */
+    bool fenced;               /* as the image has it */
+    int64_t epoch;             /* heard of as this epoch; -1: not since this leadership began */
+    int64_t contact_ms;        /* the last time, or when this leadership began */
+    int64_t registered_offset; /* of its registration's record; -1: its epoch is that */
+    int64_t metadata_offset;   /* what it said it has got to; -1 */
+    int64_t shutdown_offset;   /* it may go when all others have got to here; -1: stays */
 };
 
 struct control {
@@ -44,7 +46,7 @@ void control_record(struct control_work *work, enum wire_metadata_record key, in
     ((struct wire_##name *)control_new_message(&wire_##name##_schema, (work)->in->arena, count))
 void *control_new_message(const struct wire_schema *schema, struct arena *arena, size_t count);
 /* printf into the arena, as a string of the wire. */
-struct wire_string control_text(struct control_work *work, const char *format, ...)
+struct wire_string control_text(const struct control_work *work, const char *format, ...)
     PRINTF_LIKE(2, 3);
 /* Uniform in [0, bound). */
 uint32_t control_random_below(struct control_work *work, uint32_t bound);
@@ -60,14 +62,26 @@ void control_allocate_producer_ids(struct control_work *work);
 void control_fence_stale(struct control_work *work);
 int64_t control_session_deadline_ms(const struct control *control);
 struct control_broker *control_broker_get(struct control *control, int32_t id);
-void control_brokers_follow(struct control *control, const struct meta_image *image,
-                            int64_t now_ms);
+/* before NULL: nothing was known. */
+void control_brokers_follow(struct control *control, const struct meta_image *before,
+                            const struct meta_image *after, int64_t now_ms);
 void control_brokers_forget(struct control *control);
 
 /* ---- control_leaders.c ---- */
 
+/* Which partitions are looked at. */
+enum control_leaders_of {
+    CONTROL_LEADERS_IN_SYNC,      /* `broker` is in sync */
+    CONTROL_LEADERS_ELIGIBLE,     /* `broker` is an eligible leader */
+    CONTROL_LEADERS_NONE,         /* nobody leads */
+    CONTROL_LEADERS_IN_DIRECTORY, /* `broker`'s replica is in `directory` */
+};
+
 /* What is about to become true of one broker, on top of the image. */
 struct control_leaders {
+    enum control_leaders_of of;
+    int32_t broker;
+    struct uuid directory;
     int32_t leaving;  /* not to lead, out of in-sync replicas; -1 */
     int32_t unclean;  /* may have lost its tail: also not eligible any more (KIP-966); -1 */
     int32_t entering; /* unfenced by this decision; -1 */

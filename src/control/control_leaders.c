@@ -1,16 +1,18 @@
 /*
- * Who leads a partition, and who is in sync, when a broker comes or goes (KIP-841, KIP-966).
+ * Who leads a partition, and who is in sync, when brokers or their directories come and go
+ * (KIP-841, KIP-858, KIP-966).
  *
  * In order of preference a leader is: who leads now; the first replica in sync; where nobody is in
  * sync, the first eligible one; the one that led last, if it is known to be the last; and, where
  * the topic allows it, anybody. Only the last two may lose records: the partition is then
- * RECOVERING.
+ * RECOVERING. tests/unit/control/test_recorded.c compares all of it with Apache Kafka.
  */
 #include "control_int.h"
 
 #include "conf/conf.h"
 #include "meta/features.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 bool control_broker_is_active(const struct meta_broker *broker)
@@ -30,7 +32,8 @@ bool control_leads_any(const struct meta_image *image, int32_t broker_id)
     return false;
 }
 
-/* Sets of broker ids on their way; as many as a partition may have replicas. */
+/* ---- Sets of broker ids: as many as a partition may have replicas ---- */
+
 struct id_set {
     int32_t *items;
     int32_t count;
@@ -38,23 +41,40 @@ struct id_set {
 
 static struct id_set set_new(struct control_work *work, int32_t capacity)
 {
-    return (struct id_set){arena_must_alloc_array(work->in->arena, (size_t)capacity + 1, sizeof(int32_t)),
-                           0};
+    size_t count = (size_t)capacity + 1;
+    return (struct id_set){arena_must_alloc_array(work->in->arena, count, sizeof(int32_t)), 0};
 }
 
 static bool set_has(const struct id_set *set, int32_t id)
 {
-    for (int32_t i = 0; i < set->count; i++) {
-        if (set->items[i] == id)
-            return true;
-    }
-    return false;
+    return meta_ids_contain((struct wire_int32s){set->items, set->count}, id);
 }
 
 static void set_add(struct id_set *set, int32_t id)
 {
     if (!set_has(set, id))
         set->items[set->count++] = id;
+}
+
+/* In ascending order. */
+static void set_add_sorted(struct id_set *set, int32_t id)
+{
+    if (set_has(set, id))
+        return;
+    int32_t i = set->count++;
+    for (; i > 0 && set->items[i - 1] > id; i--)
+        set->items[i] = set->items[i - 1];
+    set->items[i] = id;
+}
+
+static void set_drop(struct id_set *set, int32_t id)
+{
+    int32_t kept = 0;
+    for (int32_t i = 0; i < set->count; i++) {
+        if (set->items[i] != id)
+            set->items[kept++] = set->items[i];
+    }
+    set->count = kept;
 }
 
 static bool set_is(const struct id_set *set, struct wire_int32s ids)
@@ -67,35 +87,45 @@ static struct wire_int32s set_wire(const struct id_set *set)
     return (struct wire_int32s){set->items, set->count};
 }
 
-/* min.insync.replicas as it works: of the topic, else of the cluster, never more than replicas. */
-static int32_t min_isr(const struct control_work *work, const struct meta_topic *topic,
-                      const struct meta_partition *partition)
+/* ---- Settings of a topic as the controller sees them ---- */
+
+/* What is set for the topic, else for this node, else for all; NULL: the static setting counts. */
+static const char *setting(const struct control_work *work, const struct meta_topic *topic,
+                           const char *name)
 {
-    const char *text = meta_image_config(work->in->image, META_RESOURCE_TOPIC, topic->name.data,
-                                         topic->name.size, "min.insync.replicas");
+    const struct meta_image *image = work->in->image;
+    char node[16];
+    snprintf(node, sizeof node, "%d", work->control->node_id);
+    const char *text =
+        meta_image_config(image, META_RESOURCE_TOPIC, topic->name.data, topic->name.size, name);
     if (text == NULL)
-        text =
-            meta_image_config(work->in->image, META_RESOURCE_BROKER, "", 0, "min.insync.replicas");
+        text = meta_image_config(image, META_RESOURCE_BROKER, node, strlen(node), name);
+    if (text == NULL)
+        text = meta_image_config(image, META_RESOURCE_BROKER, "", 0, name);
+    return text;
+}
+
+/* min.insync.replicas as it works: never more than there are replicas. */
+static int32_t min_isr(const struct control_work *work, const struct meta_topic *topic,
+                       const struct meta_partition *partition)
+{
+    const char *text = setting(work, topic, "min.insync.replicas");
     long wanted = text != NULL
                       ? strtol(text, NULL, 10)
                       : (long)conf_int(work->control->conf, CONF_BROKER_MIN_INSYNC_REPLICAS);
-    int32_t count = wanted < 1 ? 1 : (int32_t)wanted;
-    return count < partition->replicas.count ? count : partition->replicas.count;
+    return wanted < partition->replicas.count ? (int32_t)wanted : partition->replicas.count;
 }
 
 static bool unclean_allowed(const struct control_work *work, const struct meta_topic *topic)
 {
-    const char *name = "unclean.leader.election.enable";
-    const char *text = meta_image_config(work->in->image, META_RESOURCE_TOPIC, topic->name.data,
-                                         topic->name.size, name);
-    if (text == NULL)
-        text = meta_image_config(work->in->image, META_RESOURCE_BROKER, "", 0, name);
+    const char *text = setting(work, topic, "unclean.leader.election.enable");
     if (text != NULL)
         return strcmp(text, "true") == 0;
     return conf_bool(work->control->conf, CONF_BROKER_UNCLEAN_LEADER_ELECTION_ENABLE);
 }
 
-/* One partition while it is decided about. */
+/* ---- One partition ---- */
+
 struct election {
     struct control_work *work;
     const struct control_leaders *change;
@@ -103,163 +133,189 @@ struct election {
     const struct meta_partition *partition;
     bool elr; /* the feature */
     struct id_set isr;
-    struct id_set eligible;
-    struct id_set last_known;
+    struct id_set eligible; /* ascending, as Apache Kafka writes them */
     int32_t leader;
     bool unclean;
 };
 
+static bool is_reserved(const struct uuid *id, struct uuid reserved)
+{
+    return uuid_equal(id, &reserved);
+}
+
+/* A replica without a directory yet may be anywhere. */
+static bool directory_is_online(const struct meta_broker *broker, const struct uuid *id)
+{
+    if (is_reserved(id, META_DIR_UNASSIGNED) || is_reserved(id, META_DIR_MIGRATING))
+        return true;
+    if (is_reserved(id, META_DIR_LOST))
+        return false;
+    for (size_t i = 0; i < broker->log_dir_count; i++) {
+        if (uuid_equal(&broker->log_dirs[i], id))
+            return true;
+    }
+    return broker->log_dir_count == 0;
+}
+
 static bool may_lead(const struct election *election, int32_t id)
 {
-    if (id == election->change->leaving || id == election->change->unclean)
+    const struct control_leaders *change = election->change;
+    if (id == change->leaving || id == change->unclean)
         return false;
     const struct meta_broker *broker = meta_image_broker(election->work->in->image, id);
-    if (id == election->change->entering)
-        return broker != NULL;
-    return control_broker_is_active(broker);
+    if (broker == NULL || (id != change->entering && !control_broker_is_active(broker)))
+        return false;
+    struct uuid directory = meta_partition_directory(election->partition, id);
+    return directory_is_online(broker, &directory);
+}
+
+static bool may_lead_cleanly(const struct election *election, int32_t id)
+{
+    bool has_all = set_has(&election->isr, id) ||
+                   (election->isr.count == 0 && set_has(&election->eligible, id));
+    return has_all && may_lead(election, id);
+}
+
+static int32_t elect_cleanly(const struct election *election)
+{
+    const struct meta_partition *partition = election->partition;
+    if (may_lead_cleanly(election, partition->leader))
+        return partition->leader;
+    for (int32_t i = 0; i < partition->replicas.count; i++) {
+        if (may_lead_cleanly(election, partition->replicas.items[i]))
+            return partition->replicas.items[i];
+    }
+    return META_NO_LEADER;
+}
+
+/* With a loss of what only those had that are gone. */
+static int32_t elect_uncleanly(const struct election *election)
+{
+    const struct meta_partition *partition = election->partition;
+    bool nobody = election->isr.count == 0 && election->eligible.count == 0;
+    if (election->elr && nobody && partition->last_known_elr.count == 1 &&
+        may_lead(election, partition->last_known_elr.items[0]))
+        return partition->last_known_elr.items[0];
+    if (!unclean_allowed(election->work, election->topic))
+        return META_NO_LEADER;
+    for (int32_t i = 0; i < partition->replicas.count; i++) {
+        if (may_lead(election, partition->replicas.items[i]))
+            return partition->replicas.items[i];
+    }
+    return META_NO_LEADER;
 }
 
 static void elect(struct election *election)
 {
-    const struct meta_partition *partition = election->partition;
-    election->leader = META_NO_LEADER;
-    if (set_has(&election->isr, partition->leader) && may_lead(election, partition->leader)) {
-        election->leader = partition->leader;
-        return;
+    election->leader = elect_cleanly(election);
+    if (election->leader == META_NO_LEADER) {
+        election->leader = elect_uncleanly(election);
+        election->unclean = election->leader != META_NO_LEADER;
     }
-    for (int32_t i = 0; i < partition->replicas.count; i++) {
-        int32_t id = partition->replicas.items[i];
-        bool eligible = election->elr && election->isr.count == 0 &&
-                        meta_ids_contain(partition->elr, id) && id != election->change->unclean;
-        if ((set_has(&election->isr, id) || eligible) && may_lead(election, id)) {
-            election->leader = id;
-            break;
-        }
-    }
-    bool nobody = election->isr.count == 0 && election->eligible.count == 0;
-    if (election->leader == META_NO_LEADER && election->elr && nobody &&
-        partition->last_known_elr.count == 1 &&
-        may_lead(election, partition->last_known_elr.items[0])) {
-        election->leader = partition->last_known_elr.items[0];
-        election->unclean = true;
-    }
-    bool anybody =
-        election->leader == META_NO_LEADER && unclean_allowed(election->work, election->topic);
-    for (int32_t i = 0; anybody && i < partition->replicas.count; i++) {
-        if (!may_lead(election, partition->replicas.items[i]))
-            continue;
-        election->leader = partition->replicas.items[i];
-        election->unclean = true;
-        break;
-    }
-    if (election->leader != META_NO_LEADER && !set_has(&election->isr, election->leader)) {
+    if (election->unclean) {
         election->isr.count = 0;
+        election->eligible.count = 0;
+    }
+    if (election->leader != META_NO_LEADER) {
         set_add(&election->isr, election->leader);
+        set_drop(&election->eligible, election->leader);
     }
 }
 
-/* In sync and eligible as far as the change tells, before anybody is elected. */
+/* In sync and eligible as far as the change tells, before anybody is elected: who was in sync and
+ * is not any more stays eligible while fewer than min.insync.replicas are. */
 static void election_begin(struct election *election)
 {
     const struct meta_partition *partition = election->partition;
+    const struct control_leaders *change = election->change;
     int32_t most = partition->replicas.count + partition->isr.count + partition->elr.count;
     election->isr = set_new(election->work, most);
     election->eligible = set_new(election->work, most);
-    election->last_known = set_new(election->work, partition->last_known_elr.count + 1);
     for (int32_t i = 0; i < partition->isr.count; i++) {
         int32_t id = partition->isr.items[i];
-        if (id != election->change->leaving && id != election->change->unclean)
+        if (id != change->leaving && id != change->unclean)
             set_add(&election->isr, id);
     }
-    for (int32_t i = 0; i < partition->elr.count; i++) {
-        if (partition->elr.items[i] != election->change->unclean)
-            set_add(&election->eligible, partition->elr.items[i]);
-    }
-    for (int32_t i = 0; i < partition->isr.count; i++) {
-        int32_t id = partition->isr.items[i];
-        if (election->elr && id != election->change->unclean && !set_has(&election->isr, id))
-            set_add(&election->eligible, id);
+    if (!election->elr ||
+        election->isr.count >= min_isr(election->work, election->topic, partition))
+        return;
+    const struct wire_int32s *lists[] = {&partition->isr, &partition->elr};
+    for (size_t i = 0; i < ARRAY_COUNT(lists); i++) {
+        for (int32_t j = 0; j < lists[i]->count; j++) {
+            int32_t id = lists[i]->items[j];
+            if (id != change->unclean && !set_has(&election->isr, id))
+                set_add_sorted(&election->eligible, id);
+        }
     }
 }
 
-/* Who was in sync and is not any more stays eligible while fewer than min.insync.replicas are. */
-static void election_eligible(struct election *election)
+/* The one that led last is kept in mind from when nobody leads until somebody does again. */
+static bool last_known_changes(const struct election *election, struct id_set *last_known)
 {
     const struct meta_partition *partition = election->partition;
-    if (!election->elr) {
-        /* The last ones in sync stay it: nobody else may be elected cleanly. */
-        if (election->isr.count == 0) {
-            for (int32_t i = 0; i < partition->isr.count; i++)
-                set_add(&election->isr, partition->isr.items[i]);
-        }
-        return;
-    }
-    if (election->isr.count >= min_isr(election->work, election->topic, partition)) {
-        election->eligible.count = 0;
-        return;
-    }
-    int32_t kept = 0;
-    for (int32_t i = 0; i < election->eligible.count; i++) {
-        if (!set_has(&election->isr, election->eligible.items[i]))
-            election->eligible.items[kept++] = election->eligible.items[i];
-    }
-    election->eligible.count = kept;
-    for (int32_t i = 0; i < partition->last_known_elr.count; i++)
-        set_add(&election->last_known, partition->last_known_elr.items[i]);
-    if (election->isr.count == 0 && partition->leader != META_NO_LEADER) {
-        election->last_known.count = 0;
-        set_add(&election->last_known, partition->leader);
-    }
+    bool leads = election->leader != META_NO_LEADER;
+    bool known = partition->last_known_elr.count > 0;
+    if (!election->elr || election->leader == partition->leader || leads != known)
+        return false;
+    *last_known = set_new(election->work, 1);
+    if (!leads)
+        set_add(last_known, partition->leader);
+    return true;
 }
 
 static void election_record(struct election *election)
 {
     struct control_work *work = election->work;
     const struct meta_partition *partition = election->partition;
+    int16_t metadata_version = meta_image_metadata_version(work->in->image);
     struct wire_partition_change_record *record = CONTROL_NEW(work, partition_change_record);
-    bool changed = false;
     record->partition_id = partition->index;
     record->topic_id = partition->topic_id;
-    if (election->leader != partition->leader) {
-        record->leader = election->leader;
-        changed = true;
-    }
-    if (!set_is(&election->isr, partition->isr)) {
-        record->isr = set_wire(&election->isr);
-        changed = true;
-    }
-    if (!set_is(&election->eligible, partition->elr)) {
-        record->eligible_leader_replicas = set_wire(&election->eligible);
-        changed = true;
-    }
-    if (!set_is(&election->last_known, partition->last_known_elr)) {
-        record->last_known_elr = set_wire(&election->last_known);
-        changed = true;
-    }
-    if (election->unclean && partition->leader_recovery_state != META_RECOVERING)
-        record->leader_recovery_state = META_RECOVERING;
-    if (!changed)
+    bool leads_on = election->leader == partition->leader;
+    /* Without the feature the last ones in sync stay it: nobody else may be elected cleanly. */
+    bool isr_changes =
+        !set_is(&election->isr, partition->isr) && (election->isr.count > 0 || election->elr);
+    bool eligible_changes = !set_is(&election->eligible, partition->elr);
+    if (leads_on && !isr_changes && !eligible_changes)
         return;
-    int16_t version =
-        meta_partition_change_record_version(meta_image_metadata_version(work->in->image));
-    control_record(work, WIRE_METADATA_RECORD_PARTITION_CHANGE, version, record);
+    if (!leads_on)
+        record->leader = election->leader;
+    if (isr_changes)
+        record->isr = set_wire(&election->isr);
+    if (isr_changes && leads_on && metadata_version < META_VERSION_3_6_IV0)
+        record->leader = partition->leader; /* a new epoch, though nobody else leads */
+    if (eligible_changes)
+        record->eligible_leader_replicas = set_wire(&election->eligible);
+    struct id_set last_known;
+    if (last_known_changes(election, &last_known))
+        record->last_known_elr = set_wire(&last_known);
+    if (election->unclean && !leads_on && partition->leader_recovery_state != META_RECOVERING)
+        record->leader_recovery_state = META_RECOVERING;
+    control_record(work, WIRE_METADATA_RECORD_PARTITION_CHANGE,
+                   meta_partition_change_record_version(metadata_version), record);
 }
 
 static bool concerns(const struct meta_partition *partition, const struct control_leaders *change)
 {
-    if (change->entering >= 0)
-        return partition->leader == META_NO_LEADER &&
-               meta_ids_contain(partition->replicas, change->entering);
-    int32_t gone = change->leaving >= 0 ? change->leaving : change->unclean;
-    return partition->leader == gone || meta_ids_contain(partition->isr, gone) ||
-           meta_ids_contain(partition->elr, gone);
+    switch (change->of) {
+    case CONTROL_LEADERS_IN_SYNC:
+        return meta_ids_contain(partition->isr, change->broker);
+    case CONTROL_LEADERS_ELIGIBLE:
+        return meta_ids_contain(partition->elr, change->broker);
+    case CONTROL_LEADERS_NONE:
+        return partition->leader == META_NO_LEADER;
+    case CONTROL_LEADERS_IN_DIRECTORY: {
+        struct uuid directory = meta_partition_directory(partition, change->broker);
+        return uuid_equal(&directory, &change->directory);
+    }
+    }
+    UNREACHABLE();
 }
 
 void control_move_leaders(struct control_work *work, const struct control_leaders *change)
 {
     const struct meta_image *image = work->in->image;
-    bool elr = meta_image_feature(image, META_FEATURE_ELR_VERSION) >= 1 &&
-               meta_image_metadata_version(image) >= META_VERSION_4_0_IV1;
+    bool elr = meta_image_feature(image, META_FEATURE_ELR_VERSION) >= 1;
     struct meta_iter iter;
     meta_iter_partitions(&iter, image, NULL);
     const struct meta_partition *partition;
@@ -276,7 +332,6 @@ void control_move_leaders(struct control_work *work, const struct control_leader
         ASSERT(election.topic != NULL);
         election_begin(&election);
         elect(&election);
-        election_eligible(&election);
         election_record(&election);
     }
 }

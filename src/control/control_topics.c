@@ -279,13 +279,21 @@ static void topic_records(struct control_work *work, const wanted_topic *topic,
     record->name = topic->name;
     record->topic_id = *id;
     control_record(work, WIRE_METADATA_RECORD_TOPIC, 0, record);
+    bool clears = false;
     for (int32_t i = 0; i < topic->configs.count; i++) {
+        clears = clears || wire_string_is(topic->configs.items[i].name, "min.insync.replicas");
         struct wire_config_record *config = CONTROL_NEW(work, config_record);
         config->resource_type = META_RESOURCE_TOPIC;
         config->resource_name = topic->name;
         config->name = topic->configs.items[i].name;
         config->value = topic->configs.items[i].value;
         control_record(work, WIRE_METADATA_RECORD_CONFIG, 0, config);
+    }
+    if (clears && meta_image_feature(work->in->image, META_FEATURE_ELR_VERSION) >= 1) {
+        /* Goes with every change of the setting: who was eligible under the old one may not be. */
+        struct wire_clear_elr_record *clear = CONTROL_NEW(work, clear_elr_record);
+        clear->topic_name = topic->name;
+        control_record(work, WIRE_METADATA_RECORD_CLEAR_ELR, 0, clear);
     }
     for (int32_t i = 0; i < count; i++)
         partition_record(work, id, i, &rows[(size_t)i * (size_t)factor], factor);
