@@ -399,8 +399,7 @@ static enum err write_again(struct scan *scan, const char *path)
 static bool leaves_gap(const struct plog_load *load, uint32_t index, int64_t next_offset,
                        bool trimmed)
 {
-    if (index + 1 >= load->segment_count ||
-        load->segments[index + 1].base_offset == next_offset)
+    if (index + 1 >= load->segment_count || load->segments[index + 1].base_offset == next_offset)
         return false;
     return trimmed || !load->compacted;
 }

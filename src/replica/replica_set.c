@@ -371,8 +371,8 @@ void replica_set_synced(struct replica *replica)
 
 static void close_begin(struct replica *replica, struct replica_closing *closing);
 
-/* With flush.messages=1 nothing is shown that a power loss could take, so what a crash of the process
- * left in memory is made durable first. */
+/* With flush.messages=1 nothing is shown that a power loss could take, so what a crash of the
+ * process left in memory is made durable first. */
 static void opened_synced(struct plog_op *op)
 {
     struct replica *replica = CONTAINER_OF(op, struct replica, sync);

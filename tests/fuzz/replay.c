@@ -1,6 +1,6 @@
 /*
- * Runs a fuzzer's entry over files and folders of inputs, once each: how a corpus becomes a regression test in builds
- * without libFuzzer.
+ * Runs a fuzzer's entry over files and folders of inputs, once each: how a corpus becomes a
+ * regression test in builds without libFuzzer.
  */
 #include <dirent.h>
 #include <stdint.h>

@@ -1,5 +1,6 @@
 /* CreateTopics and DeleteTopics: the controller decides. */
 #include "broker/api/handlers_int.h"
+
 #include "broker/ask.h"
 
 void broker_api_create_topics(struct broker_request *request)
