@@ -38,7 +38,8 @@ struct conf_args {
     /* -o key=value, in their order; they win over the file. */
     const char *const *overrides;
     size_t override_count;
-    /* Replaces an empty host of an advertised listener: the machine's name. */
+    /* Replaces an empty host of an advertised listener: the machine's name. (Without a file it is
+     * localhost.) */
     const char *host_name;
     /* Without a file: where the data goes when nothing says otherwise (log.dirs). */
     const char *data_folder;

@@ -125,6 +125,29 @@ static void gather_overrides(struct gather *to, const struct conf_args *args)
     }
 }
 
+static bool is_overridden(const struct conf_args *args, const char *name)
+{
+    size_t size = strlen(name);
+    for (size_t i = 0; i < args->override_count; i++) {
+        if (strncmp(args->overrides[i], name, size) == 0 && args->overrides[i][size] == '=')
+            return true;
+    }
+    return false;
+}
+
+/* The settings of a node that is given no file. Where its listeners are elsewhere than in those,
+ * what is advertised follows them. */
+static void gather_standalone(struct gather *to, const struct conf_args *args)
+{
+    struct conf_pair pairs[CONF_STANDALONE_MAX];
+    size_t count = conf_standalone(args->data_folder, pairs, ARRAY_COUNT(pairs));
+    bool elsewhere = is_overridden(args, "listeners");
+    for (size_t i = 0; i < count; i++) {
+        if (!elsewhere || strcmp(pairs[i].name, "advertised.listeners") != 0)
+            gather(to, pairs[i].name, pairs[i].value, CONF_ORIGIN_STANDALONE, false);
+    }
+}
+
 /* ---- Applying ---- */
 
 static const struct conf_row *broker_row(enum conf_broker_id id)
@@ -321,14 +344,10 @@ enum err conf_load(const struct conf_args *args, struct conf_findings *findings,
     struct gather to = {.arena = &arena, .findings = findings};
     hmap_init(&to.by_name);
     size_t errors_before = findings->error_count;
-    if (args->file_data != NULL) {
+    if (args->file_data != NULL)
         gather_file(&to, args);
-    } else {
-        struct conf_pair pairs[CONF_STANDALONE_MAX];
-        size_t count = conf_standalone(args->data_folder, pairs, ARRAY_COUNT(pairs));
-        for (size_t i = 0; i < count; i++)
-            gather(&to, pairs[i].name, pairs[i].value, CONF_ORIGIN_STANDALONE, false);
-    }
+    else
+        gather_standalone(&to, args);
     gather_overrides(&to, args);
     struct layers layers = {0};
     layers.settings[CONF_LAYER_STATIC] = gathered_settings(&to);
@@ -336,7 +355,7 @@ enum err conf_load(const struct conf_args *args, struct conf_findings *findings,
     struct conf *conf = NULL;
     /* After a broken file what is missing says nothing. */
     if (findings->error_count == errors_before)
-        conf = build(&layers, args->host_name, findings);
+        conf = build(&layers, args->file_data != NULL ? args->host_name : "localhost", findings);
     hmap_deinit(&to.by_name);
     arena_deinit(&arena);
     if (findings->error_count > errors_before) {

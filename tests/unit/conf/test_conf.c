@@ -58,6 +58,19 @@ static void standalone(void **state)
     assert_string_equal(conf_log_dirs(conf).items[1], "/b");
     assert_true(conf_is_set(conf, CONF_BROKER_NUM_PARTITIONS));
     conf_free(conf);
+    /* Other listeners are not advertised as the default ones. */
+    static const char *const elsewhere[] = {"listeners=PLAINTEXT://:7092,CONTROLLER://:7093"};
+    args.overrides = elsewhere;
+    args.override_count = 1;
+    args.host_name = "here.example.com";
+    assert_int_equal(conf_load(&args, &findings, &conf), ERR_OK);
+    assert_int_equal(findings.count, 0);
+    advertised = conf_advertised(conf, &count);
+    assert_int_equal(count, 2);
+    assert_string_equal(advertised[0].host, "localhost");
+    assert_int_equal(advertised[0].port, 7092);
+    assert_int_equal(advertised[1].port, 7093);
+    conf_free(conf);
 }
 
 static void getters(void **state)
