@@ -11,6 +11,7 @@
 #include "broker/request.h"
 
 #include "broker/request_int.h"
+#include "broker/shard_int.h"
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -96,7 +97,9 @@ static void request_done(struct broker_request *request)
     request->cancel = NULL;
     struct broker_conn *conn = request->conn;
     if (conn == NULL) {
+        struct broker_shard *shard = request->shard;
         broker_request_free(request);
+        broker_shard_wake_starved(shard); /* no connection's step does it */
         return;
     }
     ASSERT(conn->running_count > 0);

@@ -419,6 +419,32 @@ static void test_connection_goes_while_requests_run(void **state)
     assert_int_equal(f->shard->queued_bytes, 0);
 }
 
+/* Bytes that only requests without a connection hold: their end lets the others be read. */
+static void test_orphans_free_the_starved(void **state)
+{
+    struct fixture *f = *state;
+    for (int32_t i = 0; i < 5; i++)
+        send_produce(f->stream, i, 900000);
+    for (int turns = 0; turns < 100; turns++)
+        fake_env_settle(&f->fake);
+    size_t count = parked_count;
+    assert_true(f->shard->queued_bytes >= f->shard->limits.queued_bytes);
+    struct env_stream *other = client(f);
+    f->stream->in_end = ERR_RESET;
+    fake_env_settle(&f->fake);
+    send(other, WIRE_API_API_VERSIONS, 4, 7);
+    fake_env_settle(&f->fake);
+    if (!f->stream->closed) /* it is not read either, so it learns of its end by a write */
+        broker_conn_close(LIST_ENTRY(f->shard->conns.next, struct broker_conn, node), NULL);
+    fake_env_settle(&f->fake);
+    assert_int_equal(reply(other, NULL), -1);
+    for (size_t i = 0; i < count; i++)
+        answer(parked[i]);
+    assert_true(list_empty(&f->shard->orphans));
+    fake_env_settle(&f->fake);
+    assert_int_equal(reply(other, NULL), 7);
+}
+
 static void test_producer_hangs_up(void **state)
 {
     struct fixture *f = *state;
@@ -639,6 +665,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_reader_that_never_reads, setup, teardown),
         cmocka_unit_test_setup_teardown(test_too_much_is_queued, setup, teardown),
         cmocka_unit_test_setup_teardown(test_connection_goes_while_requests_run, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_orphans_free_the_starved, setup, teardown),
         cmocka_unit_test_setup_teardown(test_producer_hangs_up, setup, teardown),
         cmocka_unit_test_setup_teardown(test_abort_waits_its_turn, setup, teardown),
         cmocka_unit_test_setup_teardown(test_silent_between_replies, setup, teardown),
