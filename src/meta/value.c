@@ -60,11 +60,16 @@ static struct wire_int32s flat_int32s(struct meta_flat *flat, struct wire_int32s
     return (struct wire_int32s){items, count};
 }
 
-static const struct wire_tagged *flat_tags(struct meta_flat *flat, const struct wire_tagged *tags)
+/* Tags below `from` mean something in some version of the record that we know: one that came in a
+ * version where it does not is not kept, or it would begin to mean that when written in another. */
+static const struct wire_tagged *flat_tags_from(struct meta_flat *flat,
+                                                const struct wire_tagged *tags, uint32_t from)
 {
     struct wire_tagged *first = NULL;
     struct wire_tagged *last = NULL;
     for (; tags != NULL; tags = tags->next) {
+        if (tags->tag < from)
+            continue;
         struct wire_tagged *copy = flat_take(flat, sizeof *copy, alignof(struct wire_tagged));
         const uint8_t *data = flat_copy(flat, tags->data, tags->size, 1);
         if (copy == NULL)
@@ -77,6 +82,11 @@ static const struct wire_tagged *flat_tags(struct meta_flat *flat, const struct 
         last = copy;
     }
     return first;
+}
+
+static const struct wire_tagged *flat_tags(struct meta_flat *flat, const struct wire_tagged *tags)
+{
+    return flat_tags_from(flat, tags, 0);
 }
 
 /* The record gets the value's tags back; nobody writes through the pointer. */
@@ -291,7 +301,7 @@ static void broker_fill(struct meta_flat *flat, void *out, const void *from)
     value->has_cordoned_log_dirs = record->cordoned_log_dirs.count >= 0;
     value->cordoned_log_dirs =
         dirs_fill(flat, &record->cordoned_log_dirs, &value->cordoned_log_dir_count);
-    value->tags = flat_tags(flat, record->unknown_tags);
+    value->tags = flat_tags_from(flat, record->unknown_tags, 2);
 }
 
 static enum err broker_record(const void *from, struct arena *arena, union meta_value_record *out)
@@ -428,7 +438,7 @@ static void partition_fill(struct meta_flat *flat, void *out, const void *from)
             memset(directories, 0, count * sizeof *directories); /* META_DIR_MIGRATING */
     }
     value->directories = directories;
-    value->tags = flat_tags(flat, record->unknown_tags);
+    value->tags = flat_tags_from(flat, record->unknown_tags, 3);
 }
 
 static enum err partition_record(const void *from, struct arena *arena,
