@@ -98,6 +98,7 @@ struct plog *plog_new(const struct plog_options *options)
     plog->log_start_offset = options->log_start_offset < 0 ? 0 : options->log_start_offset;
     plog->high_watermark = options->high_watermark < 0 ? 0 : options->high_watermark;
     plog->roll_timestamp_ms = PLOG_TIMESTAMP_NONE;
+    plog->snapshot_offset = plog->snapshot_older = -1;
     plog_marks_forget(plog);
     list_init(&plog->poke_node);
     list_init(&plog->flush_node);

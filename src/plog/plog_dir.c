@@ -27,8 +27,8 @@ static enum err fail(char error[PLOG_DIR_ERROR_BYTES], enum err err, const char 
 
 /* ---- Lock and marks ------------------------------------------------------------------------- */
 
-/* The directory's own name is durable before anything in it is promised to be; also when it was made
- * by a process that died before it got that far. */
+/* The directory's own name is durable before anything in it is promised to be; also when it was
+ * made by a process that died before it got that far. */
 static enum err sync_parent(struct env_disk *disk, const char *dir)
 {
     char parent[PLOG_PATH_BYTES];

@@ -108,8 +108,8 @@ static bool see_records(void *context, const char *text, enum disk_kind kind)
     struct plog_file_name name;
     bool *seen = context;
     plog_file_name_parse(text, &name);
-    /* Any segment but an untouched first one, by the names alone: an empty segment of a later offset
-     * had records before it. */
+    /* Any segment but an untouched first one, by the names alone: an empty segment of a later
+     * offset had records before it. */
     if (kind != DISK_KIND_FOLDER && name.kind == PLOG_FILE_LOG)
         *seen = true;
     return !*seen;

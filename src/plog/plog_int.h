@@ -160,9 +160,11 @@ struct plog {
     uint32_t jobs;       /* under way, of every kind */
     uint32_t generation; /* counts truncations: what a read began before one is not believed */
     uint32_t next_mark;
-    uint64_t dirty_since_ns;    /* first append that no sync covers; 0: none */
-    uint32_t txnindex_count;    /* entries in the active segment's .txnindex */
-    int64_t snapshot_offset;    /* of the last snapshot that a checkpoint took; -1: none */
+    uint64_t dirty_since_ns; /* first append that no sync covers; 0: none */
+    uint32_t txnindex_count; /* entries in the active segment's .txnindex */
+    /* Of the snapshots that the last two checkpoints took; -1: none. */
+    int64_t snapshot_offset;
+    int64_t snapshot_older;
     struct plog_op retain_roll; /* retention's own: the active segment's time came */
     bool retain_rolling;
     bool inspecting;         /* timestamps of old segments are being read */
@@ -229,9 +231,9 @@ void plog_job_begin(struct plog *plog, struct plog_job *job,
 void plog_job_end(struct plog_job *job);
 /*
  * job: a sync failed, so the kernel may have dropped writes and forgotten about it: the page cache
- * shows bytes that no later sync brings to the disk. The mark, a file in the folder that need not be
- * durable itself (a restart of the machine ends its purpose), tells the next process to write what it
- * recovers again.
+ * shows bytes that no later sync brings to the disk. The mark, a file in the folder that need not
+ * be durable itself (a restart of the machine ends its purpose), tells the next process to write
+ * what it recovers again.
  */
 #define PLOG_DISTRUST_NAME "sync-failed"
 enum err plog_disk_sync(struct env_disk *disk, struct env_file *file, const char *folder) MUST_USE;

@@ -320,9 +320,8 @@ static enum err check_metadata(struct plog_load *load)
     if (load->kind != PLOG_KIND_PARTITION)
         return ERR_OK;
     plog_path(path, load->folder, PLOG_METADATA_NAME);
-    enum err err = load->created
-                       ? ERR_NOTFOUND
-                       : plog_disk_load_metadata(load->disk, load->folder, &found);
+    enum err err =
+        load->created ? ERR_NOTFOUND : plog_disk_load_metadata(load->disk, load->folder, &found);
     if (err == ERR_NOTFOUND) {
         if (uuid_is_zero(&load->topic_id))
             return ERR_OK;
@@ -457,36 +456,180 @@ static enum err timeindex_floor(struct plog_load *load, const struct plog_segmen
     return err;
 }
 
+/* Entries of an index from its start on, a piece at a time: what comes after those that were
+ * promised to be durable may be anything. */
+#define INDEX_PIECE_ENTRIES 1024
+
+struct index_reader {
+    struct env_disk *disk;
+    struct env_file *file;
+    size_t entry_bytes;
+    uint64_t count;
+    uint64_t next;
+    uint64_t piece_at;
+    size_t piece_count;
+    uint8_t piece[INDEX_PIECE_ENTRIES * PLOG_TIMEINDEX_ENTRY_BYTES];
+};
+
+/* NULL at the end and on an error. */
+static const uint8_t *next_entry(struct index_reader *reader, enum err *err)
+{
+    if (reader->next == reader->count)
+        return NULL;
+    if (reader->next >= reader->piece_at + reader->piece_count) {
+        size_t got;
+        *err = disk_read(reader->disk, reader->file, reader->piece,
+                         INDEX_PIECE_ENTRIES * reader->entry_bytes,
+                         reader->next * reader->entry_bytes, &got);
+        reader->piece_at = reader->next;
+        reader->piece_count = *err == ERR_OK ? got / reader->entry_bytes : 0;
+        if (reader->piece_count == 0)
+            return NULL;
+    }
+    return reader->piece + (reader->next++ - reader->piece_at) * reader->entry_bytes;
+}
+
+/* Entries whose batches end below the limit: how many, and the last. */
+static enum err index_prefix(struct plog_load *load, const struct plog_segment *segment,
+                             uint32_t delta_limit, uint32_t *out_count,
+                             struct plog_index_entry *out_last)
+{
+    struct index_reader reader = {.disk = load->disk, .entry_bytes = PLOG_INDEX_ENTRY_BYTES};
+    uint64_t bytes;
+    const uint8_t *data;
+    *out_count = 0;
+    *out_last = (struct plog_index_entry){0, 0};
+    enum err err = open_index(load, PLOG_FILE_INDEX, segment->base_offset, &reader.file, &bytes);
+    reader.count = bytes / PLOG_INDEX_ENTRY_BYTES;
+    while (err == ERR_OK && (data = next_entry(&reader, &err)) != NULL) {
+        struct plog_index_entry entry;
+        plog_index_entry_read(data, &entry);
+        if (entry.position <= out_last->position || entry.position >= segment->size_bytes ||
+            entry.offset_delta >= delta_limit ||
+            (*out_count > 0 && entry.offset_delta <= out_last->offset_delta))
+            break;
+        *out_last = entry;
+        ++*out_count;
+    }
+    disk_close(load->disk, reader.file);
+    return err;
+}
+
+static enum err timeindex_prefix(struct plog_load *load, const struct plog_segment *segment,
+                                 uint32_t delta_limit, uint32_t *out_count,
+                                 struct plog_timeindex_entry *out_last)
+{
+    struct index_reader reader = {.disk = load->disk, .entry_bytes = PLOG_TIMEINDEX_ENTRY_BYTES};
+    uint64_t bytes;
+    const uint8_t *data;
+    *out_count = 0;
+    *out_last = (struct plog_timeindex_entry){PLOG_TIMESTAMP_NONE, 0};
+    enum err err =
+        open_index(load, PLOG_FILE_TIMEINDEX, segment->base_offset, &reader.file, &bytes);
+    reader.count = bytes / PLOG_TIMEINDEX_ENTRY_BYTES;
+    while (err == ERR_OK && (data = next_entry(&reader, &err)) != NULL) {
+        struct plog_timeindex_entry entry;
+        plog_timeindex_entry_read(data, &entry);
+        if (entry.timestamp_ms <= 0 || entry.timestamp_ms <= out_last->timestamp_ms ||
+            entry.offset_delta >= delta_limit || entry.offset_delta < out_last->offset_delta)
+            break;
+        *out_last = entry;
+        ++*out_count;
+    }
+    disk_close(load->disk, reader.file);
+    return err;
+}
+
+/* Does the batch that the entry tells of begin there? */
+static enum err entry_holds(struct plog_load *load, const struct plog_segment *segment,
+                            struct env_file *log, const struct plog_index_entry *entry, bool *out)
+{
+    uint8_t data[BATCH_HEADER_BYTES];
+    struct batch_header header;
+    struct plog_source source = {.disk = load->disk};
+    *out = false;
+    if (segment->size_bytes - entry->position < sizeof data)
+        return ERR_OK;
+    enum err err = plog_source_read(&source, log, data, sizeof data, entry->position);
+    if (err == ERR_OK && plog_header_read(data, &header) == ERR_OK)
+        *out = batch_last_offset(&header) == segment->base_offset + (int64_t)entry->offset_delta;
+    return err;
+}
+
+/* From a position at which a batch begins to the first batch that ends at or after the offset; to
+ * the first place where no batch begins, if that comes before it. */
+static enum err walk_to(struct plog_load *load, const struct plog_segment *segment,
+                        struct env_file *log, int64_t offset, struct plog_scan_from *out)
+{
+    struct plog_source source = {.disk = load->disk};
+    for (;;) {
+        struct batch_header header;
+        uint32_t position;
+        enum err err = plog_segment_seek(&source, log, segment->size_bytes, out->position,
+                                         out->next_offset, &position, &header);
+        if (err == ERR_NOTFOUND || err == ERR_CORRUPT)
+            return ERR_OK;
+        if (err != ERR_OK)
+            return err;
+        if (batch_last_offset(&header) >= offset || header.base_offset < out->next_offset)
+            return ERR_OK;
+        if (header.max_timestamp > out->max_timestamp_ms) {
+            out->max_timestamp_ms = header.max_timestamp;
+            out->max_timestamp_offset = batch_last_offset(&header);
+        }
+        out->position = position + (uint32_t)header.size;
+        out->next_offset = batch_next_offset(&header);
+    }
+}
+
 enum err plog_load_scan_from(struct plog_load *load, const struct plog_segment *segment,
                              int64_t offset, struct plog_scan_from *out)
 {
     char path[PLOG_PATH_BYTES];
     struct env_file *log = NULL;
-    struct plog_index_entry entry = {0, 0};
-    uint32_t count = 0;
+    struct plog_index_entry entry;
+    bool holds = false;
     *out = (struct plog_scan_from){
         .next_offset = segment->base_offset,
         .time_last = {PLOG_TIMESTAMP_NONE, 0},
+        .max_timestamp_ms = PLOG_TIMESTAMP_NONE,
+        .max_timestamp_offset = segment->base_offset,
     };
-    if (offset <= segment->base_offset)
+    if (offset <= segment->base_offset || segment->size_bytes == 0)
         return ERR_OK;
+    int64_t delta = offset - segment->base_offset;
+    uint32_t delta_limit = delta > INT32_MAX ? UINT32_MAX : (uint32_t)delta;
     plog_path_of(path, load->folder, PLOG_FILE_LOG, segment->base_offset);
     enum err err = disk_open(load->disk, path, DISK_READ, &log);
     if (err == ERR_OK)
-        err = index_floor(load, segment, log, offset, &entry, &count);
-    if (err == ERR_OK && count > 0) {
-        uint8_t data[BATCH_HEADER_BYTES];
-        struct batch_header header;
-        struct plog_source source = {.disk = load->disk};
-        err = plog_source_read(&source, log, data, sizeof data, entry.position);
-        if (err == ERR_OK && plog_header_read(data, &header) == ERR_OK) {
-            out->position = entry.position;
-            out->index_count = count;
-            out->next_offset = header.base_offset;
-            err = timeindex_floor(load, segment, entry.offset_delta, &out->timeindex_count,
-                                  &out->time_last);
+        err = index_prefix(load, segment, delta_limit, &out->index_count, &entry);
+    if (err == ERR_OK && out->index_count > 0) {
+        err = entry_holds(load, segment, log, &entry, &holds);
+        if (err == ERR_OK && !holds) {
+            /* The index is not to be believed, nor is what was made with it. */
+            LOG_WARN("%s: its index does not fit; all of the segment is scanned", path);
+            out->index_count = 0;
+            goto done;
         }
     }
+    if (err == ERR_OK && holds) {
+        out->position = out->indexed_to = entry.position;
+        struct batch_header header;
+        uint8_t data[BATCH_HEADER_BYTES];
+        struct plog_source source = {.disk = load->disk};
+        err = plog_source_read(&source, log, data, sizeof data, entry.position);
+        if (err == ERR_OK && plog_header_read(data, &header) == ERR_OK)
+            out->next_offset = header.base_offset;
+    }
+    if (err == ERR_OK)
+        err = walk_to(load, segment, log, offset, out);
+    if (err == ERR_OK)
+        err = timeindex_prefix(load, segment, delta_limit, &out->timeindex_count, &out->time_last);
+    if (out->time_last.timestamp_ms > out->max_timestamp_ms) {
+        out->max_timestamp_ms = out->time_last.timestamp_ms;
+        out->max_timestamp_offset = segment->base_offset + out->time_last.offset_delta;
+    }
+done:
     disk_close(load->disk, log);
     return err == ERR_OK ? ERR_OK : plog_load_fail(load, err, "read", path);
 }
@@ -613,6 +756,8 @@ static enum err rebuild_missing(struct plog_load *load, const struct listing *li
             continue;
         struct plog_scan_from from = {.next_offset = load->segments[i].base_offset,
                                       .time_last = {PLOG_TIMESTAMP_NONE, 0},
+                                      .max_timestamp_ms = PLOG_TIMESTAMP_NONE,
+                                      .max_timestamp_offset = load->segments[i].base_offset,
                                       .indexes_only = true};
         bool cut; /* what comes after is not doubted for that: it was synced */
         enum err err = plog_recover_segment(load, i, &from, &cut);
@@ -711,14 +856,46 @@ enum err plog_load_producers(struct plog_load *load, int64_t offset)
     return plog_replay(load, from, offset);
 }
 
-/* Snapshots past the end tell of what was lost. */
-static enum err drop_snapshots(struct plog_load *load)
+/*
+ * The scan began with the producers of a snapshot at or below the recovery point. A newer one knows
+ * more (of producers whose batches are deleted), and what it tells of is all there: truncation and
+ * recovery remove those past the end.
+ */
+enum err plog_load_newest_producers(struct plog_load *load)
+{
+    int64_t newest = -1;
+    for (size_t i = 0; i < load->snapshot_count; i++) {
+        if (load->snapshots[i] <= load->end_offset)
+            newest = load->snapshots[i];
+    }
+    if (load->kind != PLOG_KIND_PARTITION || newest <= load->snapshot_offset)
+        return ERR_OK;
+    plog_producers_free(load->producers);
+    load->producers = NULL;
+    load->producers_dirty = false;
+    return plog_load_producers(load, load->end_offset);
+}
+
+static bool begins_segment(const struct plog_load *load, int64_t offset)
+{
+    for (uint32_t i = 0; i < load->segment_count; i++) {
+        if (load->segments[i].base_offset == offset)
+            return true;
+    }
+    return false;
+}
+
+/* Snapshots from the offset on tell of what is lost; older checkpoints' are not needed but for the
+ * newest. */
+static enum err drop_snapshots(struct plog_load *load, int64_t from)
 {
     for (size_t i = 0; i < load->snapshot_count; i++) {
         char name[PLOG_FILE_NAME_BYTES];
-        if (load->snapshots[i] <= load->end_offset)
+        int64_t offset = load->snapshots[i];
+        bool newest = i + 1 == load->snapshot_count || load->snapshots[i + 1] >= from;
+        if (offset < from && (newest || begins_segment(load, offset)))
             continue;
-        plog_file_name_make(PLOG_FILE_SNAPSHOT, load->snapshots[i], name);
+        plog_file_name_make(PLOG_FILE_SNAPSHOT, offset, name);
         enum err err = remove_named(load, name);
         if (err != ERR_OK)
             return err;
@@ -746,8 +923,11 @@ static enum err make_folder(struct plog_load *load)
 static enum err start_empty(struct plog_load *load)
 {
     enum err err = drop_segments_from(load, 0);
+    if (err == ERR_OK)
+        err = drop_snapshots(load, 0);
     if (err != ERR_OK)
         return err;
+    load->snapshot_offset = -1;
     plog_load_add_segment(load, load->log_start_offset);
     load->segments[0].max_timestamp_ms = PLOG_TIMESTAMP_NONE;
     load->segments[0].append_ms = load->wall_ms;
@@ -789,9 +969,14 @@ static enum err load_unclean(struct plog_load *load, const struct listing *listi
      * scanned. */
     struct plog_scan_from from;
     err = plog_load_scan_from(load, &load->segments[first], load->recovery_point, &from);
+    /* What is behind the place has not been looked at yet. */
+    if (from.position < load->segments[first].size_bytes)
+        load->segments[first].size_bytes = from.position;
     if (err == ERR_OK)
         err = plog_load_producers(load, from.next_offset);
-    return err == ERR_OK ? scan_segments(load, first, load->recovery_point) : err;
+    if (err == ERR_OK)
+        err = scan_segments(load, first, load->recovery_point);
+    return err == ERR_OK ? plog_load_newest_producers(load) : err;
 }
 
 static enum err count_txnindex(struct plog_load *load)
@@ -823,8 +1008,8 @@ static void load_steps(struct plog_load *load, struct listing *listing)
     }
     if (load->log_start_offset < load->segments[0].base_offset)
         load->log_start_offset = load->segments[0].base_offset;
-    enum err err = load->clean && !load->rewrite ? load_clean(load, listing)
-                                                 : load_unclean(load, listing);
+    enum err err =
+        load->clean && !load->rewrite ? load_clean(load, listing) : load_unclean(load, listing);
     if (err == ERR_OK && load->rewrite)
         err = remove_named(load, PLOG_DISTRUST_NAME);
     if (err == ERR_OK && load->log_start_offset > load->end_offset) {
@@ -833,7 +1018,7 @@ static void load_steps(struct plog_load *load, struct listing *listing)
         err = start_empty(load);
     }
     if (err == ERR_OK)
-        err = drop_snapshots(load);
+        err = drop_snapshots(load, load->end_offset + 1);
     if (err == ERR_OK)
         err = count_txnindex(load);
     trim_epochs(load);

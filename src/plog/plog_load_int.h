@@ -15,8 +15,8 @@ struct plog_load {
     struct uuid topic_id;
     bool clean;
     bool create;
-    /* A sync of this log failed and the machine has not restarted since: pages that look written may
-     * be gone from under the page cache. What is scanned is written again. */
+    /* A sync of this log failed and the machine has not restarted since: pages that look written
+     * may be gone from under the page cache. What is scanned is written again. */
     bool rewrite;
     bool compacted; /* gaps between segments are no damage */
     int64_t recovery_point;
@@ -109,13 +109,20 @@ const struct plog_tail_row *plog_tail_decide(uint32_t facts);
  */
 struct plog_scan_from {
     uint32_t position;
+    uint32_t indexed_to; /* of the batch that the last entry kept tells of */
     int64_t next_offset; /* no batch from here on begins below it */
     uint32_t index_count;
     uint32_t timeindex_count;
     struct plog_timeindex_entry time_last;
+    int64_t max_timestamp_ms; /* of all batches before the position */
+    int64_t max_timestamp_offset;
     bool indexes_only; /* epochs, producers and aborted transactions are known */
 };
-/* Where a scan of the segment begins, so that everything from the offset on is covered. */
+/*
+ * Where a scan of the segment begins: at the first batch that ends at or after the offset. Entries
+ * of the indexes below it are kept, and not written again: a crash during recovery takes nothing
+ * that was durable.
+ */
 enum err plog_load_scan_from(struct plog_load *load, const struct plog_segment *segment,
                              int64_t offset, struct plog_scan_from *out);
 enum err plog_recover_segment(struct plog_load *load, uint32_t index,
@@ -130,6 +137,7 @@ enum err plog_load_position(struct plog_load *load, const struct plog_segment *s
 enum err plog_replay(struct plog_load *load, int64_t from, int64_t end);
 /* Producers as they were at the offset, from snapshots and headers. */
 enum err plog_load_producers(struct plog_load *load, int64_t offset);
+enum err plog_load_newest_producers(struct plog_load *load);
 /* The newest good snapshot at or below the offset, or empty; damaged ones are removed. */
 enum err plog_load_snapshot(struct plog_load *load, int64_t offset);
 

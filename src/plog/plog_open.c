@@ -135,6 +135,7 @@ static void install(struct plog *plog, struct plog_load *load)
     plog->producers_dirty = load->producers_dirty;
     load->producers = NULL;
     plog->snapshot_offset = load->snapshot_offset;
+    plog->snapshot_older = -1;
     plog->txnindex_count = load->txnindex_count;
     plog->end_offset = load->end_offset;
     plog->log_start_offset = load->log_start_offset;

@@ -262,12 +262,17 @@ static void keep(struct scan *scan, const struct batch_header *header,
 
 /* ---- Writing what was rebuilt --------------------------------------------------------------- */
 
+/* `promised`: an earlier checkpoint has said that what is written over here is durable. */
 static enum err store_entries(struct plog_load *load, enum plog_file_kind kind, int64_t base_offset,
-                              uint64_t kept_bytes, const struct buf *entries)
+                              uint64_t kept_bytes, const struct buf *entries, bool promised)
 {
     char path[PLOG_PATH_BYTES];
     struct env_file *file = NULL;
+    struct disk_stat stat;
     plog_path_of(path, load->folder, kind, base_offset);
+    if (entries->size == 0 && disk_stat(load->disk, path, &stat) == ERR_OK &&
+        stat.size_bytes == kept_bytes)
+        return ERR_OK;
     enum err err = disk_open(load->disk, path, DISK_READ | DISK_WRITE | DISK_CREATE, &file);
     uint64_t size = kept_bytes + entries->size;
     if (err == ERR_OK && entries->size > 0) {
@@ -281,6 +286,8 @@ static enum err store_entries(struct plog_load *load, enum plog_file_kind kind, 
     }
     if (err == ERR_OK)
         err = disk_truncate(load->disk, file, size);
+    if (err == ERR_OK && promised)
+        err = plog_disk_sync(load->disk, file, load->folder);
     disk_close(load->disk, file);
     return err == ERR_OK ? ERR_OK : plog_load_fail(load, err, "rebuild", path);
 }
@@ -316,6 +323,8 @@ static enum err store_aborted(struct scan *scan, int64_t scan_offset)
             err = disk_write(load->disk, file, out.data, out.size, kept_bytes);
         if (err == ERR_OK)
             err = disk_truncate(load->disk, file, kept_bytes + out.size);
+        if (err == ERR_OK && scan_offset < load->recovery_point)
+            err = plog_disk_sync(load->disk, file, load->folder);
         disk_close(load->disk, file);
         buf_deinit(&out);
         if (found_count > 0)
@@ -328,14 +337,15 @@ static enum err store_rebuilt(struct scan *scan)
 {
     const struct plog_scan_from *from = scan->from;
     int64_t base = scan->segment->base_offset;
+    bool promised = from->next_offset < scan->load->recovery_point;
+    uint64_t kept_bytes = (uint64_t)from->index_count * PLOG_INDEX_ENTRY_BYTES;
     put_time_entry(scan);
     enum err err =
-        store_entries(scan->load, PLOG_FILE_INDEX, base,
-                      (uint64_t)from->index_count * PLOG_INDEX_ENTRY_BYTES, &scan->index);
+        store_entries(scan->load, PLOG_FILE_INDEX, base, kept_bytes, &scan->index, promised);
+    kept_bytes = (uint64_t)from->timeindex_count * PLOG_TIMEINDEX_ENTRY_BYTES;
     if (err == ERR_OK)
-        err = store_entries(scan->load, PLOG_FILE_TIMEINDEX, base,
-                            (uint64_t)from->timeindex_count * PLOG_TIMEINDEX_ENTRY_BYTES,
-                            &scan->timeindex);
+        err = store_entries(scan->load, PLOG_FILE_TIMEINDEX, base, kept_bytes, &scan->timeindex,
+                            promised);
     if (err == ERR_OK && scan->load->kind == PLOG_KIND_PARTITION && !from->indexes_only)
         err = store_aborted(scan, from->next_offset);
     scan->segment->index_dirty = true;
@@ -365,18 +375,11 @@ static void segment_begin(struct scan *scan)
     struct plog_segment *segment = scan->segment;
     const struct plog_scan_from *from = scan->from;
     scan->position = from->position;
-    scan->indexed_to = from->position;
+    scan->indexed_to = from->indexed_to;
     scan->next_offset = from->next_offset;
     scan->time_last = from->time_last;
-    segment->max_timestamp_ms = PLOG_TIMESTAMP_NONE;
-    segment->max_timestamp_offset = segment->base_offset;
-    if (from->timeindex_count > 0) {
-        segment->max_timestamp_ms = from->time_last.timestamp_ms;
-        segment->max_timestamp_offset = segment->base_offset + from->time_last.offset_delta;
-    }
-    /* The batch at which the scan begins has its entry already. */
-    if (from->index_count == 0)
-        scan->indexed_to = 0;
+    segment->max_timestamp_ms = from->max_timestamp_ms;
+    segment->max_timestamp_offset = from->max_timestamp_offset;
 }
 
 /* See plog_load.rewrite. */
@@ -470,7 +473,7 @@ static enum err replay_segment(struct plog_load *load, const struct plog_segment
     uint8_t *whole = NULL;
     if (err == ERR_OK && from > segment->base_offset)
         err = plog_load_position(load, segment, log, from, &position);
-    while (err == ERR_OK) {
+    while (err == ERR_OK && from < end) {
         struct batch_header header;
         struct plog_marker marker = {.coordinator_epoch = -1};
         err = plog_segment_seek(&source, log, segment->size_bytes, position, from, &position,

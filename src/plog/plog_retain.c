@@ -50,6 +50,8 @@ static void delete_run(struct env_job *base, struct env_disk *disk)
             plog_path_of(from, job->job.folder, DELETED_KINDS[k], job->bases[i]);
             deleted_path(to, job->job.folder, DELETED_KINDS[k], job->bases[i]);
             err = disk_rename(disk, from, to);
+            if (err == ERR_NOSPACE)
+                err = disk_unlink(disk, from); /* deletion is what makes room */
             if (err != ERR_OK && err != ERR_NOTFOUND) {
                 plog_job_fail(&job->job, err, "rename", from);
                 return;

@@ -39,7 +39,7 @@ struct sync_job {
     uint64_t index_bytes, timeindex_bytes; /* the active segment's, for close; UINT64_MAX: as is */
 
     struct buf snapshot;     /* empty: none */
-    int64_t snapshot_before; /* an older one that this one replaces; -1: none */
+    int64_t snapshot_before; /* an older one that goes; -1: none */
     struct buf epochs;       /* empty: unchanged */
     struct plog_txnindex_entry *aborted;
     size_t aborted_count;
@@ -203,16 +203,16 @@ static void collect_items(struct plog *plog, struct sync_job *job)
     }
 }
 
-/* A snapshot that no segment begins at is the last checkpoint's, and this one makes it needless. */
-static int64_t snapshot_to_replace(const struct plog *plog)
+/* The checkpoint before the last one has left a snapshot that nobody needs any more, unless a
+ * segment begins there. The last one's is needed as long as the directory's checkpoint tells of it.
+ */
+static int64_t snapshot_to_remove(const struct plog *plog)
 {
-    if (plog->snapshot_offset < 0 || plog->snapshot_offset == plog->end_offset)
+    int64_t offset = plog->snapshot_older;
+    if (offset == plog->end_offset || offset == plog->snapshot_offset ||
+        (offset >= 0 && plog_has_segment(plog, offset)))
         return -1;
-    for (uint32_t i = 0; i < plog->segment_count; i++) {
-        if (plog->segments[i].base_offset == plog->snapshot_offset)
-            return -1;
-    }
-    return plog->snapshot_offset;
+    return offset;
 }
 
 static void collect_checkpoint(struct plog *plog, struct sync_job *job)
@@ -227,7 +227,7 @@ static void collect_checkpoint(struct plog *plog, struct sync_job *job)
             plog_snapshot_begin(&job->snapshot);
             plog_snapshot_end(&job->snapshot);
         }
-        job->snapshot_before = snapshot_to_replace(plog);
+        job->snapshot_before = snapshot_to_remove(plog);
         plog->producers_dirty = false;
         job->names = true;
     }
@@ -295,8 +295,10 @@ static void take_results(struct plog *plog, const struct sync_job *job)
     }
     if (job->end_offset > plog->recovery_point)
         plog->recovery_point = job->end_offset;
-    if (job->snapshot.size > 0)
+    if (job->snapshot.size > 0 && plog->snapshot_offset != job->end_offset) {
+        plog->snapshot_older = plog->snapshot_offset;
         plog->snapshot_offset = job->end_offset;
+    }
     /* A roll in between has written them to the same place already. */
     if (job->aborted_count > 0 && plog_active(plog)->base_offset == job->active_base_offset) {
         plog_producers_aborted_written(plog->producers, job->aborted_count);

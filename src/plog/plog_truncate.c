@@ -22,6 +22,10 @@ struct truncate_job {
     struct plog_load load; /* its segments and snapshots: those there are, then those that stay */
     struct buf epochs;
     bool epochs_changed;
+    int64_t active_base_offset;
+    struct plog_txnindex_entry *aborted; /* in memory, below the cut */
+    size_t aborted_count;
+    uint32_t txnindex_count;
 };
 
 static enum err fail(struct truncate_job *job, enum err err, const char *step, const char *path)
@@ -182,15 +186,23 @@ static enum err cut_segment(struct truncate_job *job, uint32_t index)
     if (err != ERR_OK)
         return fail(job, err, "truncate", path);
     segment->size_bytes = position;
+    plog_path_of(path, job->job.folder, PLOG_FILE_TXNINDEX, segment->base_offset);
+    if (segment->base_offset == job->active_base_offset)
+        err = plog_txnindex_store(load->disk, path, job->txnindex_count, job->aborted,
+                                  job->aborted_count);
+    if (err != ERR_OK)
+        return fail(job, err, "write", path);
     if (remove_snapshots(job, end + 1) != ERR_OK)
         return job->job.err;
     struct plog_scan_from from;
     bool cut;
-    err = plog_load_scan_from(load, segment, end - 1, &from);
+    err = plog_load_scan_from(load, segment, end, &from);
     if (err == ERR_OK)
         err = plog_load_producers(load, from.next_offset);
     if (err == ERR_OK)
         err = plog_recover_segment(load, index, &from, &cut);
+    if (err == ERR_OK)
+        err = plog_load_newest_producers(load);
     if (err != ERR_OK) {
         snprintf(job->job.what, sizeof job->job.what, "%s", load->error);
         return job->job.err = load->err;
@@ -237,6 +249,7 @@ static void install(struct plog *plog, struct truncate_job *job)
     load->producers = NULL;
     plog->producers_dirty = true;
     plog->snapshot_offset = load->snapshot_offset;
+    plog->snapshot_older = -1;
     plog->txnindex_count = job->reset ? 0 : load->txnindex_count;
     plog->end_offset = load->end_offset;
     plog_epochs_truncate_end(plog, plog->end_offset);
@@ -275,6 +288,7 @@ static void truncate_done(struct env *env, struct env_job *base)
     struct plog_op *op = LIST_ENTRY(list_pop_front(&plog->ops), struct plog_op, node);
     plog_op_finish(plog, op, err);
     plog_load_deinit(&job->load);
+    mem_free(job->aborted);
     buf_deinit(&job->epochs);
     plog_job_end(&job->job);
 }
@@ -283,6 +297,11 @@ void plog_truncate_begin(struct plog *plog, int64_t offset, bool reset)
 {
     ASSERT(plog->busy == PLOG_BUSY_NONE && !plog->syncing);
     ASSERT(offset >= 0);
+    if (plog->tail != NULL) {
+        plog_tail_flush(plog);
+        if (plog->state == PLOG_STATE_OFFLINE)
+            return; /* step finishes the operation */
+    }
     struct truncate_job *job = mem_zalloc(sizeof *job);
     job->reset = reset;
     job->offset = offset;
@@ -290,12 +309,24 @@ void plog_truncate_begin(struct plog *plog, int64_t offset, bool reset)
     plog_folder(plog, load->folder, sizeof load->folder);
     load->kind = plog->kind;
     load->log_start_offset = plog->log_start_offset;
+    load->recovery_point = plog->recovery_point;
     load->index_interval_bytes = plog->config->index_interval_bytes;
     load->wall_ms = env_wall_ms(plog->host->env);
     load->snapshot_offset = -1;
 
-    /* Entries that are not in the index files yet are found again by the scan. Readers keep the old
-     * files; what they find in them is not believed. */
+    if (plog->producers != NULL) {
+        const struct plog_txnindex_entry *aborted;
+        size_t count = plog_producers_aborted(plog->producers, &aborted);
+        job->aborted = mem_alloc((count + 1) * sizeof *aborted);
+        while (job->aborted_count < count && aborted[job->aborted_count].last_offset < offset) {
+            job->aborted[job->aborted_count] = aborted[job->aborted_count];
+            job->aborted_count++;
+        }
+    }
+    job->active_base_offset = plog_active(plog)->base_offset;
+    job->txnindex_count = plog->txnindex_count;
+
+    /* Readers keep the old files; what they find in them is not believed. */
     mem_free(plog->tail);
     plog->tail = NULL;
     plog->generation++;

@@ -12,6 +12,7 @@
 
 #define DIR "/data"
 #define BATCHES_MAX 3000
+#define MAYBE_MAX 16
 #define PRODUCERS 4 /* 0: idempotent; the others transactional */
 
 /* ---- The truth ------------------------------------------------------------------------------ */
@@ -46,9 +47,9 @@ struct truth {
     int64_t start; /* the log start may be anywhere up to this */
     int64_t end;
     int64_t durable;
-    /* An append that failed, or was under way: it may be there or not. */
-    bool maybe;
-    struct true_batch maybe_batch;
+    /* Appends at the end that failed, or were under way: one of them may be there. */
+    size_t maybe_count;
+    struct true_batch maybe[MAYBE_MAX];
     /* Under way. */
     enum op op;
     int64_t op_offset;
@@ -249,7 +250,8 @@ static void append_try(struct process *p)
         return;
     }
     if (err == ERR_OK && p->append.error == WIRE_ERROR_NONE) {
-        CHECK(!p->append.duplicate, "a new batch is called a duplicate");
+        CHECK(!p->append.duplicate, "a new batch is called a duplicate: producer %d, sequence %d",
+              p->batch.producer, p->batch.sequence);
         CHECK(p->append.first_offset == t->end, "appended at %lld, not %lld",
               (long long)p->append.first_offset, (long long)t->end);
         p->batch.base = p->append.first_offset;
@@ -259,7 +261,7 @@ static void append_try(struct process *p)
             sim_log(S->world, "producer %d, sequence %d, marker %d", p->batch.producer,
                     p->batch.sequence, p->batch.marker);
         t->end = p->batch.next;
-        t->maybe = false;
+        t->maybe_count = 0;
         if (p->batch.producer >= 0 && p->batch.marker < 0) {
             t->sequences[p->batch.producer] += (int32_t)(p->batch.next - p->batch.base);
             t->open_transactions[p->batch.producer] |= p->batch.producer > 0;
@@ -311,10 +313,12 @@ static void start_append(struct process *p)
         .arena = &p->arena,
     };
     /* If the machine dies now it may be there. */
-    t->maybe = true;
-    t->maybe_batch = p->batch;
-    t->maybe_batch.base = t->end;
-    t->maybe_batch.next = t->end + count;
+    if (t->maybe_count == MAYBE_MAX)
+        t->maybe_count = MAYBE_MAX - 1;
+    struct true_batch *maybe = &t->maybe[t->maybe_count++];
+    *maybe = p->batch;
+    maybe->base = t->end;
+    maybe->next = t->end + count;
     p->waiter.ready = append_ready;
     append_try(p);
 }
@@ -359,7 +363,7 @@ static void sync_done(struct plog_op *op)
     struct process *p = CONTAINER_OF(op, struct process, op);
     if (op->err == ERR_OK && p->captured_end > S->truth.durable) {
         S->truth.durable = p->captured_end;
-        S->truth.maybe = false;
+        S->truth.maybe_count = 0;
     }
     op_over(p);
 }
@@ -414,6 +418,9 @@ static void derive_producers(struct process *p)
     size_t count;
     enum err err = plog_producer_list(p->plog, &p->arena, &infos, &count);
     ASSERT(err == ERR_OK);
+    for (size_t i = 0; S->world->trace && i < count; i++)
+        sim_log(S->world, "the log's producer %d is at %d", (int)infos[i].producer_id,
+                infos[i].last_sequence);
     for (int32_t id = 0; id < PRODUCERS; id++) {
         if (last_base[id] < 0 || last_base[id] >= plog_log_start_offset(p->plog))
             continue;
@@ -437,7 +444,7 @@ static void truncate_done(struct plog_op *op)
         return;
     }
     cut_truth(S->truth.op_offset);
-    S->truth.maybe = false;
+    S->truth.maybe_count = 0;
     derive_producers(p);
     CHECK(plog_end_offset(p->plog) == S->truth.end, "truncated to %lld, not %lld",
           (long long)plog_end_offset(p->plog), (long long)S->truth.end);
@@ -451,7 +458,7 @@ static void reset_truth(struct process *p, int64_t offset)
     struct truth *t = &S->truth;
     t->count = 0;
     t->first = t->start = t->end = t->durable = offset;
-    t->maybe = false;
+    t->maybe_count = 0;
     derive_producers(p);
 }
 
@@ -508,7 +515,7 @@ static void close_done(struct plog_op *op)
     struct process *p = CONTAINER_OF(op, struct process, op);
     if (op->err == ERR_OK) {
         S->truth.durable = S->truth.end;
-        S->truth.maybe = false;
+        S->truth.maybe_count = 0;
         p->mark_clean = true;
         S->stopping = true;
         store_rows(p, wait_idle);
@@ -635,10 +642,12 @@ static void check_view(struct process *p, const struct batch_view *view)
     while (p->verify_index < t->count &&
            t->batches[p->verify_index].next <= plog_log_start_offset(p->plog))
         p->verify_index++;
-    if (p->verify_index == t->count && t->maybe && same_batch(view, &t->maybe_batch)) {
-        t->batches[t->count++] = t->maybe_batch;
-        t->end = t->maybe_batch.next;
-        t->maybe = false;
+    for (size_t i = 0; p->verify_index == t->count && i < t->maybe_count; i++) {
+        if (!same_batch(view, &t->maybe[i]))
+            continue;
+        t->batches[t->count++] = t->maybe[i];
+        t->end = t->maybe[i].next;
+        t->maybe_count = 0;
     }
     CHECK(p->verify_index < t->count, "a batch at %lld, past all that was appended",
           (long long)view->header.base_offset);
@@ -780,7 +789,7 @@ static void check_state(struct process *p)
     t->end = end;
     if (t->durable > end)
         t->durable = end;
-    t->maybe = false;
+    t->maybe_count = 0;
     t->op = OP_NONE;
     if (t->count > 0 && t->batches[t->count - 1].base >= plog_log_start_offset(p->plog))
         CHECK(plog_latest_epoch(p->plog) == t->batches[t->count - 1].epoch,

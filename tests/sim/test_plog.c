@@ -74,6 +74,7 @@ static void test_seeds(void **state)
                                           : 60;
     for (uint64_t seed = first; seed < first + count; seed++) {
         struct sim_world *world = sim_world_new(seed);
+        world->trace = getenv("SIM_PLOG_TRACE") != NULL;
         scenario_plog(world);
         sim_world_free(world);
     }
