@@ -26,6 +26,7 @@ struct produce_part {
     struct produce_leg *leg;
     struct produce_part *next; /* of the leg */
     struct uuid topic_id;
+    bool one_batch; /* and nothing after it, by its header */
     struct wire_produce_response_partition_produce_response *reply;
     int32_t leader; /* for KIP-951, where the leader is another */
     int32_t leader_epoch;
@@ -103,7 +104,8 @@ static void leg_run(struct broker_shard *shard, struct broker_call *call)
 /* ---- The reply
  * ---------------------------------------------------------------------------------------- */
 
-/* Apache Kafka tells the log's start with the errors that it found out while appending. */
+/* Apache Kafka tells the log's start with the errors that it found out while appending, but not
+ * with what is no single batch: it never gets to a log. */
 static bool error_tells_log_start(int16_t error)
 {
     switch (error) {
@@ -133,7 +135,7 @@ static void part_finish(struct produce *produce, struct produce_part *part)
         return;
     }
     part_fail(produce, reply, log->error, log->error_message);
-    if (error_tells_log_start(log->error))
+    if (part->one_batch && error_tells_log_start(log->error))
         reply->log_start_offset = log->log_start_offset;
     if (log->record_error_count > 0) {
         reply->record_errors.items = BROKER_REPLY_ARRAY(
@@ -204,8 +206,13 @@ static bool records_refused(struct produce *produce, const struct wire_bytes *re
         return true;
     }
     if (batch_is_transactional(&batch)) {
-        part_fail(produce, reply, WIRE_ERROR_INVALID_TXN_STATE,
-                  "this node does not serve transactions");
+        const struct wire_produce_request *message = request->body;
+        if (message->transactional_id.data == NULL)
+            part_fail(produce, reply, WIRE_ERROR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+                      "a transactional batch came without a transactional id");
+        else
+            part_fail(produce, reply, WIRE_ERROR_INVALID_TXN_STATE,
+                      "this node does not serve transactions");
         return true;
     }
     return false;
@@ -231,6 +238,9 @@ static void produce_part_add(struct produce *produce, const struct uuid *topic_i
     /* Into the request's own frame, which is ours to stamp. */
     part->append.log.data = request->data + (data->records.data - request->data);
     part->append.log.size = data->records.size;
+    struct batch_header batch;
+    part->one_batch = batch_header_read(data->records.data, data->records.size, &batch) == ERR_OK &&
+                      batch.size == data->records.size;
     *leg->parts_end = part;
     leg->parts_end = &part->next;
     leg->left++;
@@ -253,10 +263,10 @@ static void produce_topic(struct produce *produce,
     int16_t topic_error;
     const struct meta_topic *topic = broker_topic_find(request, request->version >= 13, data->name,
                                                        &data->topic_id, &topic_error);
-    if (message->acks < -1 || message->acks > 1)
-        topic_error = WIRE_ERROR_INVALID_REQUIRED_ACKS;
-    else if (topic != NULL && broker_topic_is_internal(topic) &&
-             !wire_string_is(request->client_id, "__admin_client"))
+    int16_t acks_error = message->acks < -1 || message->acks > 1 ? WIRE_ERROR_INVALID_REQUIRED_ACKS
+                                                                 : WIRE_ERROR_NONE;
+    if (topic != NULL && broker_topic_is_internal(topic) &&
+        !wire_string_is(request->client_id, "__admin_client"))
         topic_error = WIRE_ERROR_INVALID_TOPIC_EXCEPTION;
     for (int32_t i = 0; i < count; i++) {
         struct wire_produce_request_partition_produce_data *part = &data->partition_data.items[i];
@@ -267,6 +277,8 @@ static void produce_topic(struct produce *produce,
             part_fail(produce, part_reply, topic_error, NULL);
         else if (part->index < 0 || part->index >= topic->partition_count)
             part_fail(produce, part_reply, WIRE_ERROR_UNKNOWN_TOPIC_OR_PARTITION, NULL);
+        else if (acks_error != WIRE_ERROR_NONE)
+            part_fail(produce, part_reply, acks_error, NULL);
         else if (!records_refused(produce, &part->records, part_reply))
             produce_part_add(produce, &topic->id, part, part_reply);
     }
