@@ -106,6 +106,9 @@ static void part_run(struct broker_shard *shard, struct offsets_part *part)
         replica_set_get(shard->replicas, &part->topic_id, part->reply->partition_index);
     int16_t error = replica == NULL ? WIRE_ERROR_UNKNOWN_TOPIC_OR_PARTITION
                                     : replica_check(replica, part->wanted->current_leader_epoch);
+    /* -1 alone means that the client knows none; Fetch takes any negative number for that. */
+    if (error == WIRE_ERROR_NONE && part->wanted->current_leader_epoch < -1)
+        error = WIRE_ERROR_FENCED_LEADER_EPOCH;
     if (error != WIRE_ERROR_NONE) {
         part->reply->error_code = error;
         part_end(part);
@@ -130,6 +133,8 @@ static void part_run(struct broker_shard *shard, struct offsets_part *part)
     case TIME_EARLIEST_PENDING_UPLOAD:
         break; /* nothing is tiered */
     default:
+        if (plog_state(log) == PLOG_STATE_NEW || plog_state(log) == PLOG_STATE_OPENING)
+            break; /* just made: nothing is in it */
         part_query(part, log, bound_offset);
         return;
     }
