@@ -229,7 +229,7 @@ void fetch_session_begin(struct fetch_sessions *sessions, struct fetch_context *
         if (session != NULL)
             session_end(sessions, session);
         wanted_of_request(context);
-        context->create = epoch == EPOCH_INITIAL && context->count > 0;
+        context->create = epoch == EPOCH_INITIAL;
         return;
     }
     if (session == NULL)

@@ -435,8 +435,13 @@ static void entry_prepare(struct fetch *fetch, struct fetch_entry *entry,
     /* A follower that is not one of the partition's replicas; there are none but this node. */
     int32_t replica_id =
         request->version < 15 ? message->replica_id : message->replica_state.replica_id;
-    if (entry->error == WIRE_ERROR_NONE && replica_id >= 0)
+    if (entry->error == WIRE_ERROR_NONE && replica_id >= 0) {
+        const struct meta_partition *partition =
+            meta_image_partition(request->shard->image, &topic->id, wanted->partition);
         entry->error = WIRE_ERROR_NOT_LEADER_OR_FOLLOWER;
+        entry->leader = partition->leader;
+        entry->leader_epoch = partition->leader_epoch;
+    }
     if (entry->error != WIRE_ERROR_NONE)
         return;
     entry->topic_id = topic->id;
