@@ -61,7 +61,11 @@ void broker_api_find_coordinator(struct broker_request *request)
         out->node_id = -1;
         out->port = -1;
         out->error_code = coordinator_error(request, message->key_type, out->key);
-        out->error_message = WIRE_EMPTY_STRING;
+        /* Apache Kafka has a text for an unknown type alone. */
+        bool known =
+            message->key_type >= COORDINATOR_GROUP && message->key_type <= COORDINATOR_SHARE;
+        out->error_message =
+            known ? WIRE_EMPTY_STRING : wire_string_from(wire_error_message(out->error_code));
     }
     broker_request_complete(request, reply);
 }
