@@ -44,7 +44,7 @@ struct broker_conn {
     unsigned wanted;    /* what the stream was last asked for */
     bool stepping; /* its handlers are being called: what they complete is seen without a wake */
     bool ending;   /* the peer has ended: answer what it sent, then close */
-    bool aborting; /* nothing more is read or started; closed once earlier replies are out */
+    bool aborting; /* the peer has gone and nobody waits: closed in the next step */
 
     char *software_name; /* of ApiVersions (KIP-511); NULL before */
     char *software_version;

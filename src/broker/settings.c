@@ -166,6 +166,9 @@ void broker_settings_deinit(struct broker_shard *shard)
     shard->conf = shard->node->conf;
 }
 
+/* For ever; below what overflows in nanoseconds. */
+#define IDLE_MS_MAX (UINT64_MAX / 2000000)
+
 void broker_settings_limits(const struct conf *conf, uint32_t shard_count,
                             struct broker_limits *out)
 {
@@ -174,8 +177,7 @@ void broker_settings_limits(const struct conf *conf, uint32_t shard_count,
     *out = (struct broker_limits){
         .request_bytes_max = (uint32_t)conf_int(conf, CONF_BROKER_SOCKET_REQUEST_MAX_BYTES),
         .queued_bytes = (queued > 0 ? (size_t)queued : QUEUED_BYTES_DEFAULT) / shard_count + 1,
-        .idle_ms_max = idle_ms > 0 ? (uint64_t)idle_ms : 0,
-        .conns_max = (size_t)conf_int(conf, CONF_BROKER_MAX_CONNECTIONS),
-        .conns_per_ip_max = (size_t)conf_int(conf, CONF_BROKER_MAX_CONNECTIONS_PER_IP),
+        .idle_ms_max =
+            idle_ms < 0 || (uint64_t)idle_ms > IDLE_MS_MAX ? IDLE_MS_MAX : (uint64_t)idle_ms,
     };
 }

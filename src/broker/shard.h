@@ -22,7 +22,6 @@ struct replica_set;
 /* Plain numbers of one shard, since start. */
 struct broker_counters {
     uint64_t connections_accepted;
-    uint64_t connections_refused; /* by a limit */
     uint64_t requests;
     uint64_t bytes_in;
     uint64_t bytes_out;
@@ -33,9 +32,7 @@ struct broker_counters {
 struct broker_limits {
     uint32_t request_bytes_max; /* socket.request.max.bytes */
     size_t queued_bytes;        /* queued.max.request.bytes, this shard's part */
-    uint64_t idle_ms_max;       /* connections.max.idle.ms */
-    size_t conns_max;           /* max.connections, this shard's part */
-    size_t conns_per_ip_max;    /* max.connections.per.ip */
+    uint64_t idle_ms_max;       /* connections.max.idle.ms; huge where that is negative */
 };
 
 struct broker_shard {

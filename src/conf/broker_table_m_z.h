@@ -9,10 +9,10 @@
 SETTING(MAX_CONNECTION_CREATION_RATE, "max.connection.creation.rate", INT, "2147483647", FROM(0),
     MEDIUM, CLUSTER_WIDE, LATER,
     "Most new connections a second that the broker accepts.")
-SETTING(MAX_CONNECTIONS, "max.connections", INT, "2147483647", FROM(0), MEDIUM, CLUSTER_WIDE, SERVED,
+SETTING(MAX_CONNECTIONS, "max.connections", INT, "2147483647", FROM(0), MEDIUM, CLUSTER_WIDE, LATER,
     "Most connections that the broker keeps open.")
 SETTING(MAX_CONNECTIONS_PER_IP, "max.connections.per.ip", INT, "2147483647", FROM(0), MEDIUM,
-    CLUSTER_WIDE, SERVED,
+    CLUSTER_WIDE, LATER,
     "Most connections that the broker keeps open from one address.")
 SETTING(MAX_CONNECTIONS_PER_IP_OVERRIDES, "max.connections.per.ip.overrides", STRING, "", ANY,
     MEDIUM, CLUSTER_WIDE, LATER,

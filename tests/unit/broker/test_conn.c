@@ -5,6 +5,7 @@
  */
 #include "broker/api/handlers_int.h"
 #include "broker/node_int.h"
+#include "broker/settings_int.h"
 #include "broker/shard_int.h"
 
 #include "../fake_env.h"
@@ -569,6 +570,25 @@ static void test_idle_connections(void **state)
     assert_false(busy->closed);
 }
 
+/* Negative is for ever, as is what does not fit into nanoseconds. */
+static void test_idle_limits(void **state)
+{
+    UNUSED(state);
+    static const struct {
+        const char *text;
+        uint64_t ms;
+    } cases[] = {
+        {"-1", UINT64_MAX / 2000000}, {"18446744073710", UINT64_MAX / 2000000}, {"600000", 600000}};
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        struct conf *conf =
+            conf_of((struct conf_pair[]){{"connections.max.idle.ms", cases[i].text}}, 1);
+        struct broker_limits limits;
+        broker_settings_limits(conf, 1, &limits);
+        assert_true(limits.idle_ms_max == cases[i].ms);
+        conf_free(conf);
+    }
+}
+
 static void test_drain(void **state)
 {
     struct fixture *f = *state;
@@ -671,6 +691,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_silent_between_replies, setup, teardown),
         cmocka_unit_test_setup_teardown(test_gathered_replies, setup, teardown),
         cmocka_unit_test_setup_teardown(test_idle_connections, setup, teardown),
+        cmocka_unit_test(test_idle_limits),
         cmocka_unit_test_setup_teardown(test_drain, setup, teardown),
         cmocka_unit_test_setup_teardown(test_before_it_serves, setup, teardown),
         cmocka_unit_test_setup_teardown(test_garbage, setup, teardown),
