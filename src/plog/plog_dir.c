@@ -43,27 +43,47 @@ static enum err sync_parent(struct env_disk *disk, const char *dir)
     return disk_sync_folder(disk, parent);
 }
 
+static enum err dir_make(struct env_disk *disk, const char *dir, char error[PLOG_DIR_ERROR_BYTES])
+{
+    struct disk_stat stat;
+    enum err err = disk_stat(disk, dir, &stat);
+    if (err == ERR_OK && stat.kind != DISK_KIND_FOLDER) {
+        snprintf(error, PLOG_DIR_ERROR_BYTES, "the log directory %.400s is a file, not a folder",
+                 dir);
+        return ERR_INVALID;
+    }
+    if (err == ERR_NOTFOUND)
+        err = disk_mkdir(disk, dir);
+    if (err == ERR_NOTFOUND) {
+        snprintf(error, PLOG_DIR_ERROR_BYTES,
+                 "the log directory %.400s cannot be made: the folder above it does not exist",
+                 dir);
+        return err;
+    }
+    return err == ERR_OK ? ERR_OK : fail(error, err, "make the log directory", dir);
+}
+
 enum err plog_dir_lock(struct env_disk *disk, const char *dir, struct env_file **out_lock,
                        char error[PLOG_DIR_ERROR_BYTES])
 {
     char path[PLOG_PATH_BYTES];
-    struct disk_stat stat;
-    enum err err = disk_stat(disk, dir, &stat);
-    if (err == ERR_NOTFOUND)
-        err = disk_mkdir(disk, dir);
-    else if (err == ERR_OK && stat.kind != DISK_KIND_FOLDER)
-        err = ERR_INVALID;
-    if (err == ERR_OK)
-        err = sync_parent(disk, dir);
-    if (err == ERR_DENIED)
-        err = ERR_OK; /* the parent is not ours to open: nor did we make the directory in it */
+    enum err err = dir_make(disk, dir, error);
     if (err != ERR_OK)
-        return fail(error, err, "make the log directory", dir);
+        return err;
+    err = sync_parent(disk, dir);
+    if (err != ERR_OK && err != ERR_DENIED) /* the parent need not be ours to open */
+        return fail(error, err, "sync the folder above", dir);
     plog_path(path, dir, LOCK_NAME);
     err = disk_lock(disk, path, out_lock);
     if (err == ERR_BUSY) {
         snprintf(error, PLOG_DIR_ERROR_BYTES,
                  "%.400s is locked: another process uses this log directory", path);
+        return err;
+    }
+    if (err == ERR_DENIED) {
+        snprintf(error, PLOG_DIR_ERROR_BYTES,
+                 "%.400s: permission denied; the folder has to belong to the user of the node",
+                 path);
         return err;
     }
     return err == ERR_OK ? ERR_OK : fail(error, err, "lock", path);
