@@ -69,9 +69,7 @@ bool client_send_silent(struct client *client, struct client_request *request, i
                         void (*done)(struct client *client, struct client_request *request,
                                      const struct link_response *response));
 
-/* ---- Kinds
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- Kinds ---- */
 
 struct client_producer_options {
     struct client_options client;
@@ -108,6 +106,9 @@ struct client_admin_options {
 };
 struct client *client_admin_new(struct env *env, const struct client_admin_options *options);
 bool client_admin_is_done(const struct client *client);
+
+/* Sends whatever comes to its mind, until model->strangers_gone. */
+void client_stranger_start(struct env *env, const struct client_options *options);
 
 /* Looks at everything once the node is up, as often as it is asked to. */
 struct client *client_audit_new(struct env *env, const struct client_options *options);

@@ -41,8 +41,7 @@ static void answered(struct admin *admin, bool done)
     }
 }
 
-/* ---- Ids, where the answer had none
- * ---------------------------------------------------------------------- */
+/* ---- Ids, where the answer had none ---- */
 
 static void lookup_done(struct client *client, struct client_request *request,
                         const struct link_response *response)
@@ -83,8 +82,7 @@ static void lookup_send(struct admin *admin)
         client_send(&admin->client, &admin->request, WIRE_API_METADATA, 10, &message, lookup_done);
 }
 
-/* ---- Creating
- * -------------------------------------------------------------------------------------------- */
+/* ---- Creating ---- */
 
 static void create_done(struct client *client, struct client_request *request,
                         const struct link_response *response)
@@ -129,19 +127,28 @@ static void create_send(struct admin *admin)
     const struct model_topic *model = admin->topic;
     char segment_bytes[16];
     (void)snprintf(segment_bytes, sizeof segment_bytes, "%d", model->segment_bytes);
-    struct wire_create_topics_request_creatable_topic_config configs[2];
+    char retention_bytes[16];
+    (void)snprintf(retention_bytes, sizeof retention_bytes, "%d", model->retention_bytes);
+    const struct {
+        const char *name;
+        const char *value;
+        bool set;
+    } all[] = {
+        {"internal.segment.bytes", segment_bytes, model->segment_bytes > 0},
+        {"retention.bytes", retention_bytes, model->retention_bytes > 0},
+        {"flush.messages", "1", model->flushes},
+        {"compression.type", model->compression, model->compression != NULL},
+        {"message.timestamp.type", "LogAppendTime", model->append_time},
+    };
+    struct wire_create_topics_request_creatable_topic_config configs[ARRAY_COUNT(all)];
     int32_t config_count = 0;
-    if (model->segment_bytes > 0) {
+    for (size_t i = 0; i < ARRAY_COUNT(all); i++) {
+        if (!all[i].set)
+            continue;
         wire_default(&wire_create_topics_request_creatable_topic_config_schema,
                      &configs[config_count]);
-        configs[config_count].name = WIRE_STRING("internal.segment.bytes");
-        configs[config_count++].value = wire_string_from(segment_bytes);
-    }
-    if (model->flushes) {
-        wire_default(&wire_create_topics_request_creatable_topic_config_schema,
-                     &configs[config_count]);
-        configs[config_count].name = WIRE_STRING("flush.messages");
-        configs[config_count++].value = WIRE_STRING("1");
+        configs[config_count].name = wire_string_from(all[i].name);
+        configs[config_count++].value = wire_string_from(all[i].value);
     }
     struct wire_create_topics_request_creatable_topic topic;
     wire_default(&wire_create_topics_request_creatable_topic_schema, &topic);
@@ -159,8 +166,7 @@ static void create_send(struct admin *admin)
                               create_done);
 }
 
-/* ---- Deleting
- * -------------------------------------------------------------------------------------------- */
+/* ---- Deleting ---- */
 
 static void delete_done(struct client *client, struct client_request *request,
                         const struct link_response *response)
@@ -216,9 +222,7 @@ static void delete_send(struct admin *admin)
     admin->client.version_pinned = 0;
 }
 
-/* ---- Turns
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- Turns ---- */
 
 static void churn(struct admin *admin)
 {

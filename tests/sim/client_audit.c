@@ -4,7 +4,7 @@
  * reason that explains itself is begun again; a node that goes down in between makes another audit
  * necessary.
  *
- * Stages: TOPICS -> for each partition: ENDS -> RECORDS -> DONE
+ * Stages: TOPICS -> for each partition: STARTS -> ENDS -> RECORDS -> TIMES -> DONE
  */
 #include "base/mem.h"
 #include "client.h"
@@ -13,7 +13,15 @@
 
 #include <inttypes.h>
 
-enum stage { STAGE_IDLE, STAGE_TOPICS, STAGE_ENDS, STAGE_RECORDS, STAGE_DONE };
+enum stage {
+    STAGE_IDLE,
+    STAGE_TOPICS,
+    STAGE_STARTS,
+    STAGE_ENDS,
+    STAGE_RECORDS,
+    STAGE_TIMES,
+    STAGE_DONE,
+};
 
 struct audit {
     struct client client; /* first */
@@ -23,9 +31,12 @@ struct audit {
     bool restart; /* asked for while a request was under way */
     struct model_topic *topic;
     int32_t partition;
+    int64_t start;
     int64_t offset;
     int64_t end;
     int64_t must_end;
+    int64_t timestamp; /* that is asked for */
+    uint32_t times_left;
     uint64_t send_after_ns;
 };
 
@@ -51,7 +62,7 @@ static void topic_begin(struct audit *audit, struct model_topic *topic)
 {
     audit->topic = topic;
     audit->partition = 0;
-    audit->stage = topic != NULL ? STAGE_ENDS : STAGE_DONE;
+    audit->stage = topic != NULL ? STAGE_STARTS : STAGE_DONE;
     if (topic == NULL) {
         audit->client.model->audit_after_power = false;
         audit->client.model->gate_closed = false;
@@ -62,13 +73,12 @@ static void topic_begin(struct audit *audit, struct model_topic *topic)
 
 static void partition_over(struct audit *audit)
 {
-    audit->stage = STAGE_ENDS;
+    audit->stage = STAGE_STARTS;
     if (++audit->partition >= audit->topic->partition_count)
         topic_begin(audit, topic_after(audit, audit->topic));
 }
 
-/* ---- Topics
- * ---------------------------------------------------------------------------------------------- */
+/* ---- Topics ---- */
 
 static void check_topic(struct audit *audit, const struct model_topic *topic,
                         const struct wire_metadata_response *message)
@@ -134,9 +144,7 @@ static void topics_send(struct audit *audit)
         client_send(&audit->client, &audit->request, WIRE_API_METADATA, 10, &message, topics_done);
 }
 
-/* ---- Ends
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- Offsets ---- */
 
 /* True: it is to be asked again; the topic may have gone, and is then passed over. */
 static bool try_again(struct audit *audit, int16_t error, const char *what)
@@ -151,8 +159,39 @@ static bool try_again(struct audit *audit, int16_t error, const char *what)
     return true;
 }
 
-static void ends_done(struct client *client, struct client_request *request,
-                      const struct link_response *response)
+/* Where the log starts may move on under the audit's feet. */
+static bool begin_again(struct audit *audit, int16_t error)
+{
+    if (error != WIRE_ERROR_OFFSET_OUT_OF_RANGE || audit->topic->retention_bytes == 0)
+        return false;
+    audit->stage = STAGE_STARTS;
+    return true;
+}
+
+static void times_begin(struct audit *audit)
+{
+    audit->stage = STAGE_TIMES;
+    audit->times_left = 3;
+    /* A log whose start moves may lose what was to be found. */
+    if (audit->topic->append_time || audit->topic->retention_bytes > 0 || audit->end == 0)
+        partition_over(audit);
+}
+
+static void check_time(struct audit *audit, int64_t timestamp, int64_t offset)
+{
+    const struct model_partition *p = partition_now(audit);
+    int64_t good =
+        model_offset_by_time(audit->client.model, p, audit->start, audit->end, audit->timestamp);
+    /* -1, or what came meanwhile: nothing below the end. */
+    bool same = good >= 0 ? offset == good : offset == -1 || offset >= audit->end;
+    SIM_CHECK(audit->client.world, same,
+              "%s-%d: the first offset not older than %" PRId64 " is %" PRId64
+              ", and the node says %" PRId64 " (of %" PRId64 ")",
+              p->topic->name, p->index, audit->timestamp, good, offset, timestamp);
+}
+
+static void offsets_done(struct client *client, struct client_request *request,
+                         const struct link_response *response)
 {
     UNUSED(request);
     struct audit *audit = CONTAINER_OF(client, struct audit, client);
@@ -168,21 +207,49 @@ static void ends_done(struct client *client, struct client_request *request,
         &message->topics.items[0].partitions.items[0];
     if (try_again(audit, part->error_code, "ListOffsets"))
         return;
-    audit->offset = 0;
-    audit->end = part->offset;
-    model_audit_begin(client->model, partition_now(audit), audit->must_end, audit->end);
-    audit->stage = STAGE_RECORDS;
-    if (audit->end == 0)
-        partition_over(audit);
+    switch (audit->stage) {
+    case STAGE_STARTS:
+        audit->start = part->offset;
+        audit->stage = STAGE_ENDS;
+        break;
+    case STAGE_ENDS:
+        audit->offset = audit->start;
+        audit->end = part->offset;
+        model_audit_begin(client->model, partition_now(audit), audit->start, audit->must_end,
+                          audit->end);
+        audit->stage = STAGE_RECORDS;
+        if (audit->end <= audit->start)
+            times_begin(audit);
+        break;
+    default:
+        check_time(audit, part->timestamp, part->offset);
+        if (--audit->times_left == 0)
+            partition_over(audit);
+        break;
+    }
     client->step(client);
 }
 
-static void ends_send(struct audit *audit)
+static int64_t draw_timestamp(struct audit *audit)
+{
+    const struct model_partition *p = partition_now(audit);
+    const struct model *model = audit->client.model;
+    int64_t offset = (int64_t)sim_draw(&audit->client.prng, (uint64_t)audit->end - 1);
+    const struct model_entry *entry = &p->entries[offset];
+    return model_timestamp(model->lanes[entry->lane], entry->number) +
+           prng_range(&audit->client.prng, -2, 2);
+}
+
+static void offsets_send(struct audit *audit)
 {
     struct wire_list_offsets_request_list_offsets_partition part;
     wire_default(&wire_list_offsets_request_list_offsets_partition_schema, &part);
     part.partition_index = audit->partition;
-    part.timestamp = -1; /* the end */
+    if (audit->stage == STAGE_TIMES)
+        audit->timestamp = draw_timestamp(audit);
+    part.timestamp = audit->stage == STAGE_STARTS ? -2 /* the earliest */
+                     : audit->stage == STAGE_ENDS ? -1 /* the latest */
+                                                  : audit->timestamp;
     struct wire_list_offsets_request_list_offsets_topic topic;
     wire_default(&wire_list_offsets_request_list_offsets_topic_schema, &topic);
     topic.name = wire_string_from(audit->topic->name);
@@ -195,12 +262,11 @@ static void ends_send(struct audit *audit)
     message.topics.items = &topic;
     message.topics.count = 1;
     audit->must_end = partition_now(audit)->count;
-    audit->sent =
-        client_send(&audit->client, &audit->request, WIRE_API_LIST_OFFSETS, 1, &message, ends_done);
+    audit->sent = client_send(&audit->client, &audit->request, WIRE_API_LIST_OFFSETS, 1, &message,
+                              offsets_done);
 }
 
-/* ---- Records
- * --------------------------------------------------------------------------------------------- */
+/* ---- Records ---- */
 
 static void audit_batch(struct audit *audit, const struct batch_view *batch)
 {
@@ -241,6 +307,8 @@ static void records_done(struct client *client, struct client_request *request,
         return; /* nothing yet */
     const struct wire_fetch_response_partition_data *data =
         &message->responses.items[0].partitions.items[0];
+    if (begin_again(audit, data->error_code))
+        return;
     if (try_again(audit, data->error_code, "Fetch"))
         return;
     SIM_CHECK(client->world, data->high_watermark >= audit->end,
@@ -251,7 +319,7 @@ static void records_done(struct client *client, struct client_request *request,
     while (audit->offset < audit->end && batch_walk_next(&walk, &batch))
         audit_batch(audit, &batch);
     if (audit->offset >= audit->end)
-        partition_over(audit);
+        times_begin(audit);
     client->step(client);
 }
 
@@ -280,9 +348,7 @@ static void records_send(struct audit *audit)
         client_send(&audit->client, &audit->request, WIRE_API_FETCH, 4, &message, records_done);
 }
 
-/* ---- Turns
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- Turns ---- */
 
 static void audit_step(struct client *client)
 {
@@ -299,10 +365,10 @@ static void audit_step(struct client *client)
     audit->send_after_ns = now + SIM_MS;
     if (audit->stage == STAGE_TOPICS)
         topics_send(audit);
-    else if (audit->stage == STAGE_ENDS)
-        ends_send(audit);
-    else
+    else if (audit->stage == STAGE_RECORDS)
         records_send(audit);
+    else
+        offsets_send(audit);
 }
 
 void client_audit_begin(struct client *client)

@@ -17,6 +17,7 @@ struct position {
     uint32_t generation; /* of the model, when the two were told */
     bool changed;        /* since the session was told */
     bool closed;
+    bool lost; /* below the log's start, or above its end: where does it start? */
 };
 
 struct consumer {
@@ -31,8 +32,7 @@ struct consumer {
     uint64_t send_after_ns;
 };
 
-/* ---- Answers
- * --------------------------------------------------------------------------------------------- */
+/* ---- Answers ---- */
 
 static struct position *position_find(struct consumer *consumer, const struct wire_string *name,
                                       const struct uuid *id, int32_t index)
@@ -69,8 +69,10 @@ static void check_marks(struct consumer *consumer, struct position *position, ui
               "%s-%d: the last stable offset is above the high watermark", p->topic->name,
               p->index);
     position->high_watermark = data->high_watermark;
-    if (data->log_start_offset >= 0)
+    if (data->log_start_offset >= 0) {
         position->log_start = data->log_start_offset;
+        model_log_start(consumer->client.model, position->partition, data->log_start_offset);
+    }
 }
 
 /* One batch of a response; the offset that comes after it. */
@@ -160,14 +162,15 @@ static void position_error(struct consumer *consumer, struct position *position,
     }
     if (error == WIRE_ERROR_OFFSET_OUT_OF_RANGE) {
         SIM_CHECK(client->world,
-                  position->generation != client->model->generation ||
+                  p->topic->retention_bytes > 0 ||
+                      position->generation != client->model->generation ||
                       generation != client->model->generation,
                   "%s-%d: offset %" PRId64 " is out of range, but was not", p->topic->name,
                   p->index, position->offset);
         position->generation = client->model->generation;
         position->high_watermark = -1;
         position->log_start = -1;
-        position->offset = 0;
+        position->lost = true;
         return;
     }
     SIM_CHECK(client->world, wire_error_retriable(error) && error != WIRE_ERROR_CORRUPT_MESSAGE,
@@ -243,8 +246,65 @@ static void fetch_done(struct client *client, struct client_request *request,
     client->step(client);
 }
 
-/* ---- Asking
- * ---------------------------------------------------------------------------------------------- */
+/* ---- The log's start, for who is lost ---- */
+
+static void start_done(struct client *client, struct client_request *request,
+                       const struct link_response *response)
+{
+    UNUSED(request);
+    struct consumer *consumer = CONTAINER_OF(client, struct consumer, client);
+    consumer->sent = false;
+    if (response->err != ERR_OK)
+        return;
+    const struct wire_list_offsets_response *message = response->message;
+    for (int32_t t = 0; t < message->topics.count; t++) {
+        const struct wire_list_offsets_response_list_offsets_topic_response *topic =
+            &message->topics.items[t];
+        for (int32_t i = 0; i < topic->partitions.count; i++) {
+            struct position *position = position_find(consumer, &topic->name, &UUID_ZERO,
+                                                      topic->partitions.items[i].partition_index);
+            if (position == NULL || topic->partitions.items[i].error_code != WIRE_ERROR_NONE)
+                continue;
+            position->lost = false;
+            position->offset = topic->partitions.items[i].offset;
+            position->changed = true;
+        }
+    }
+    client->step(client);
+}
+
+static bool start_send(struct consumer *consumer)
+{
+    const struct position *lost = NULL;
+    for (size_t i = 0; i < consumer->options.partition_count && lost == NULL; i++) {
+        if (consumer->positions[i].lost && !consumer->positions[i].closed)
+            lost = &consumer->positions[i];
+    }
+    if (lost == NULL)
+        return false;
+    struct wire_list_offsets_request_list_offsets_partition part;
+    wire_default(&wire_list_offsets_request_list_offsets_partition_schema, &part);
+    part.partition_index = lost->partition->index;
+    part.timestamp = -2;
+    struct wire_list_offsets_request_list_offsets_topic topic;
+    wire_default(&wire_list_offsets_request_list_offsets_topic_schema, &topic);
+    topic.name = wire_string_from(lost->partition->topic->name);
+    topic.partitions.items = &part;
+    topic.partitions.count = 1;
+    struct wire_list_offsets_request message;
+    wire_default(&wire_list_offsets_request_schema, &message);
+    message.replica_id = -1;
+    message.topics.items = &topic;
+    message.topics.count = 1;
+    int16_t pinned = consumer->client.version_pinned;
+    consumer->client.version_pinned = 0;
+    consumer->sent = client_send(&consumer->client, &consumer->request, WIRE_API_LIST_OFFSETS, 1,
+                                 &message, start_done);
+    consumer->client.version_pinned = pinned;
+    return true;
+}
+
+/* ---- Asking ---- */
 
 static void ask_for(struct consumer *consumer, struct position *position, struct arena *arena,
                     struct wire_fetch_request *message)
@@ -318,7 +378,8 @@ static void consumer_step(struct client *client)
     if (consumer->sent || !client_may_send(client) || now < consumer->send_after_ns)
         return;
     consumer->send_after_ns = now + sim_draw(&client->prng, 10 * SIM_MS);
-    fetch_send(consumer);
+    if (!start_send(consumer))
+        fetch_send(consumer);
 }
 
 bool client_consumer_is_done(const struct client *client)

@@ -59,8 +59,7 @@ struct producer {
 
 static void producer_step(struct client *client);
 
-/* ---- Batches
- * ------------------------------------------------------------------------------------------- */
+/* ---- Batches ---- */
 
 static void batch_free(struct batch *batch)
 {
@@ -151,8 +150,7 @@ static struct batch *lane_next(struct producer *producer, struct lane *lane)
     return lane->batch_count < producer->options.window ? batch_new(producer, lane) : NULL;
 }
 
-/* ---- Producer id
- * ----------------------------------------------------------------------------------------- */
+/* ---- Producer id ---- */
 
 /* All that is not acknowledged goes out anew, under another producer id. */
 static void lanes_restart(struct producer *producer)
@@ -211,8 +209,7 @@ static void init_send(struct producer *producer)
                                       WIRE_API_INIT_PRODUCER_ID, 0, &message, init_done);
 }
 
-/* ---- Answers
- * --------------------------------------------------------------------------------------------- */
+/* ---- Answers ---- */
 
 static void batch_failed(struct batch *batch)
 {
@@ -362,8 +359,7 @@ static void produce_done(struct client *client, struct client_request *request,
     client->step(client);
 }
 
-/* ---- Sending
- * --------------------------------------------------------------------------------------------- */
+/* ---- Sending ---- */
 
 /* Groups the batches by topic, as the request has them. */
 static void message_build(struct producer *producer, struct produce *produce, struct arena *arena,

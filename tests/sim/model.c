@@ -28,8 +28,7 @@ void model_deinit(struct model *model)
     sim_free(model->lanes);
 }
 
-/* ---- Topics and lanes
- * ---------------------------------------------------------------------------------- */
+/* ---- Topics and lanes ---- */
 
 struct model_topic *model_topic_add(struct model *model, const char *name, int32_t partition_count,
                                     bool flushes)
@@ -93,8 +92,7 @@ struct model_lane *model_lane_add(struct model *model, struct model_partition *p
     return lane;
 }
 
-/* ---- Records
- * ------------------------------------------------------------------------------------------- */
+/* ---- Records ---- */
 
 #define RECORD_MAGIC UINT32_C(0x6f74746c)
 #define RECORD_PREFIX_BYTES 16
@@ -191,7 +189,7 @@ static struct model_lane *identify(struct model *model, const struct model_parti
         (good.key_size == 0 || memcmp(good.key, record->key, good.key_size) == 0) &&
         good.field_count == record->field_count && good.fields_size == record->fields_size &&
         (good.fields_size == 0 || memcmp(good.fields, record->fields, good.fields_size) == 0) &&
-        good.timestamp == record->timestamp;
+        (good.timestamp == record->timestamp || partition->topic->append_time);
     buf_deinit(&scratch);
     SIM_CHECK(world, same,
               "%s-%d: the record at %" PRId64 " (lane %d, number %" PRId64
@@ -259,8 +257,7 @@ void model_read(struct model *model, struct model_partition *partition,
     model->read_count++;
 }
 
-/* ---- Audits
- * -------------------------------------------------------------------------------------------- */
+/* ---- Audits ---- */
 
 /* What a power loss took is forgotten, after a look at whether it may have. */
 static void forget_from(struct model *model, struct model_partition *partition, int64_t end)
@@ -276,10 +273,36 @@ static void forget_from(struct model *model, struct model_partition *partition, 
     partition->count = end;
 }
 
-void model_audit_begin(struct model *model, struct model_partition *partition, int64_t must_end,
-                       int64_t end)
+void model_log_start(struct model *model, struct model_partition *partition, int64_t start)
+{
+    SIM_CHECK(model->world, start == 0 || partition->topic->retention_bytes > 0,
+              "%s-%d: starts at %" PRId64 ", though all is kept", PARTITION_ARGS(partition), start);
+    if (start > partition->log_start)
+        partition->log_start = start;
+}
+
+int64_t model_offset_by_time(const struct model *model, const struct model_partition *partition,
+                             int64_t start, int64_t end, int64_t timestamp)
+{
+    for (int64_t offset = start; offset < end && offset < partition->count; offset++) {
+        const struct model_entry *entry = &partition->entries[offset];
+        if ((entry->flags & MODEL_KNOWN) != 0 &&
+            model_timestamp(model->lanes[entry->lane], entry->number) >= timestamp)
+            return offset;
+    }
+    return -1;
+}
+
+void model_audit_begin(struct model *model, struct model_partition *partition, int64_t start,
+                       int64_t must_end, int64_t end)
 {
     struct sim_world *world = model->world;
+    if (model->audit_after_power)
+        partition->log_start = 0;
+    SIM_CHECK(world, start >= partition->log_start,
+              "%s-%d: the log start goes back from %" PRId64 " to %" PRId64,
+              PARTITION_ARGS(partition), partition->log_start, start);
+    model_log_start(model, partition, start);
     if (model->audit_after_power) {
         SIM_CHECK(world, end >= partition->durable_end,
                   "%s-%d: ends at %" PRId64 " after a power loss, but %" PRId64
@@ -297,9 +320,10 @@ void model_audit_begin(struct model *model, struct model_partition *partition, i
     }
     for (int32_t i = 0; i < model->lane_count; i++) {
         if (model->lanes[i]->partition == partition)
-            model->lanes[i]->audit_last = -1;
+            model->lanes[i]->audit_last = start == 0 ? -1 : -2;
     }
-    partition->audited_end = 0;
+    partition->audited_start = start;
+    partition->audited_end = start;
 }
 
 void model_audit_record(struct model *model, struct model_partition *partition,
@@ -316,7 +340,7 @@ void model_audit_record(struct model *model, struct model_partition *partition,
         return;
     entry_set(model, partition, record->offset, lane, number, MODEL_SEEN);
     if (lane->idempotent && !lane->relaxed) {
-        SIM_CHECK(world, number == lane->audit_last + 1,
+        SIM_CHECK(world, number == lane->audit_last + 1 || lane->audit_last == -2,
                   "%s-%d: at %" PRId64 " is number %" PRId64
                   " of idempotent lane %d, after %" PRId64,
                   PARTITION_ARGS(partition), record->offset, number, lane->index, lane->audit_last);
@@ -327,8 +351,7 @@ void model_audit_record(struct model *model, struct model_partition *partition,
     lane->audit_last = number;
 }
 
-/* ---- Faults
- * -------------------------------------------------------------------------------------------- */
+/* ---- Faults ---- */
 
 void model_power_lost(struct model *model)
 {

@@ -44,7 +44,9 @@ struct model_partition {
     int64_t count;               /* one more than the highest offset that must be there */
     int64_t capacity;
     int64_t durable_end; /* likewise, after a power loss */
+    int64_t log_start;   /* the highest that was told since the machine has power */
     int64_t audited_end; /* by the last audit */
+    int64_t audited_start;
 };
 
 enum model_topic_state {
@@ -63,7 +65,10 @@ struct model_topic {
     bool flushes;                       /* flush.messages=1 */
     int32_t partition_count;
     struct model_partition *partitions;
-    int32_t segment_bytes; /* asked for when it is created */
+    int32_t segment_bytes;   /* internal.segment.bytes; 0: default */
+    int32_t retention_bytes; /* 0: all is kept */
+    const char *compression; /* compression.type; NULL: as produced */
+    bool append_time;        /* message.timestamp.type=LogAppendTime */
 };
 
 struct model_lane {
@@ -89,6 +94,7 @@ struct model {
     uint32_t generation;    /* counts power losses */
     bool audit_after_power; /* the next audit finds what a power loss left */
     bool gate_closed;       /* nobody but the audit sends */
+    bool strangers_gone;    /* the world is healed */
     bool syncs_hold;        /* no sync has failed since the machine's start */
     uint64_t progress;      /* grows with everything that is achieved */
     uint64_t acked_count;
@@ -118,10 +124,16 @@ void model_acked(struct model *model, struct model_lane *lane, int64_t first, in
 /* A consumer got this record. */
 void model_read(struct model *model, struct model_partition *partition,
                 const struct batch_view *batch, const struct batch_record *record);
-/* An audit begins and gets each record in order. `end` is the partition's, as the node says;
- * must_end is what its count was when the node was asked. */
-void model_audit_begin(struct model *model, struct model_partition *partition, int64_t must_end,
-                       int64_t end);
+/* The node says where the log starts. */
+void model_log_start(struct model *model, struct model_partition *partition, int64_t start);
+/* An audit begins and gets each record in order. `start` and `end` are the partition's, as the node
+ * says; must_end is what its count was when the node was asked. */
+void model_audit_begin(struct model *model, struct model_partition *partition, int64_t start,
+                       int64_t must_end, int64_t end);
+/* What ListOffsets has to answer: the first offset of a record, from `start` on and below `end`,
+ * that is not older; -1: there is none. All of them are known. */
+int64_t model_offset_by_time(const struct model *model, const struct model_partition *partition,
+                             int64_t start, int64_t end, int64_t timestamp);
 void model_audit_record(struct model *model, struct model_partition *partition,
                         const struct batch_view *batch, const struct batch_record *record);
 

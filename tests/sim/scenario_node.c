@@ -21,7 +21,7 @@
 #define PARTITIONS_MAX 16
 #define PRODUCERS_MAX 4
 #define CONSUMERS_MAX 3
-#define CLIENTS_MAX (PRODUCERS_MAX + CONSUMERS_MAX + 2)
+#define CLIENTS_MAX (PRODUCERS_MAX + CONSUMERS_MAX + 3)
 
 enum fault {
     FAULT_KILL,
@@ -33,6 +33,7 @@ enum fault {
     FAULT_DISK_FULL,
     FAULT_DISK_CHANCE,
     FAULT_DISK_STALL,
+    FAULT_DISK_BREAKS,
     FAULT_RESET,
     FAULT_VANISH,
     FAULT_CUT,
@@ -42,7 +43,7 @@ enum fault {
     FAULT_COUNT,
 };
 
-enum kind { KIND_ADMIN, KIND_AUDIT, KIND_PRODUCER, KIND_CONSUMER };
+enum kind { KIND_ADMIN, KIND_AUDIT, KIND_PRODUCER, KIND_CONSUMER, KIND_STRANGER };
 
 struct node_scenario;
 
@@ -50,7 +51,7 @@ struct client_host {
     struct node_scenario *scenario;
     struct sim_node *node;
     enum kind kind;
-    struct client *client;
+    struct client *client; /* NULL: a stranger */
     union {
         struct client_options any;
         struct client_producer_options producer;
@@ -87,8 +88,7 @@ static struct sim_node *broker_of(struct node_scenario *s)
     return s->broker.node;
 }
 
-/* ---- Setting up
- * ------------------------------------------------------------------------------------------ */
+/* ---- Setting up ---- */
 
 static void *client_boot(void *context, const struct sim_process_options *options)
 {
@@ -106,6 +106,9 @@ static void *client_boot(void *context, const struct sim_process_options *option
         break;
     case KIND_CONSUMER:
         host->client = client_consumer_new(env, &host->options.consumer);
+        break;
+    case KIND_STRANGER:
+        client_stranger_start(env, &host->options.any);
         break;
     }
     return host->client;
@@ -133,6 +136,7 @@ static struct client_host *host_add(struct node_scenario *s, enum kind kind, con
 
 static void topics_make(struct node_scenario *s, struct prng *prng)
 {
+    static const char *const compressions[] = {"uncompressed", "gzip", "snappy", "lz4", "zstd"};
     uint64_t count = 1 + prng_below(prng, TOPICS_MAX);
     for (uint64_t i = 0; i < count; i++) {
         char name[16];
@@ -142,6 +146,11 @@ static void topics_make(struct node_scenario *s, struct prng *prng)
             prng_chance(prng, 1, 2));
         topic->segment_bytes =
             prng_chance(prng, 1, 2) ? 0 : 32768 + (int32_t)prng_below(prng, 131072);
+        if (topic->segment_bytes > 0 && prng_chance(prng, 1, 3))
+            topic->retention_bytes = 1 + (int32_t)prng_below(prng, 100000);
+        if (prng_chance(prng, 1, 4))
+            topic->compression = compressions[prng_below(prng, ARRAY_COUNT(compressions))];
+        topic->append_time = prng_chance(prng, 1, 6);
         for (int32_t p = 0; p < topic->partition_count; p++)
             s->partitions[s->partition_count++] = &topic->partitions[p];
     }
@@ -176,10 +185,12 @@ static void consumer_make(struct node_scenario *s, struct prng *prng)
     options->partition_count = s->partition_count;
     options->sessions = prng_chance(prng, 1, 2);
     options->max_wait_ms = (int32_t)prng_below(prng, 500);
-    options->min_bytes = prng_chance(prng, 1, 2) ? 1 : (int32_t)prng_below(prng, 5000);
     options->max_bytes = prng_chance(prng, 1, 2) ? INT32_MAX : 1 + (int32_t)prng_below(prng, 50000);
     options->partition_max_bytes =
         prng_chance(prng, 1, 2) ? 1 << 20 : 1 + (int32_t)prng_below(prng, 20000);
+    /* More than a response may carry is waited for in vain each time, which takes long. */
+    bool small = options->partition_max_bytes < 1 << 20 || options->max_bytes < INT32_MAX;
+    options->min_bytes = small || prng_chance(prng, 1, 2) ? 1 : (int32_t)prng_below(prng, 5000);
     options->rewinds = prng_chance(prng, 1, 2) ? 0 : (uint32_t)prng_below(prng, 10);
 }
 
@@ -240,6 +251,8 @@ static void broker_make(struct node_scenario *s, struct prng *prng)
     options->snapshot_bytes = prng_chance(prng, 1, 2) ? 0 : 500 + (uint32_t)prng_below(prng, 5000);
     options->checkpoint_ms = prng_chance(prng, 1, 2) ? 0 : 10 + (uint32_t)prng_below(prng, 3000);
     options->index_interval = prng_chance(prng, 1, 2) ? 0 : 1 + (uint32_t)prng_below(prng, 10000);
+    options->retention_check_ms =
+        prng_chance(prng, 1, 4) ? 0 : 50 + (uint32_t)prng_below(prng, 2000);
     options->idle_ms = prng_chance(prng, 3, 4) ? 0 : 1000 + (uint32_t)prng_below(prng, 20000);
     for (uint32_t i = 0; i < options->log_dir_count; i++) {
         char path[16];
@@ -252,8 +265,7 @@ static void broker_make(struct node_scenario *s, struct prng *prng)
     s->shards_max = 1 + (uint32_t)prng_below(prng, 4);
 }
 
-/* ---- Faults
- * ---------------------------------------------------------------------------------------------- */
+/* ---- Faults ---- */
 
 static void disk_error_plan(struct node_scenario *s)
 {
@@ -297,6 +309,7 @@ static void heal_fire(struct sim_world *world, struct sim_event *event)
         char path[16];
         (void)snprintf(path, sizeof path, "/data%u", i);
         sim_storage_set_capacity(storage, path, 0);
+        sim_storage_break(storage, path, ERR_OK);
     }
     sim_storage_chance(storage, false);
     sim_node_resume(broker_of(s));
@@ -354,6 +367,13 @@ static void fault_happen(struct node_scenario *s, enum fault fault)
             sim_node_stall(node, (uint32_t)prng_below(&s->prng, s->broker.options.log_dir_count),
                            prng_below(&s->prng, 5 * SIM_S));
         break;
+    case FAULT_DISK_BREAKS: {
+        char path[16];
+        (void)snprintf(path, sizeof path, "/data%u",
+                       (unsigned)prng_below(&s->prng, s->broker.options.log_dir_count));
+        sim_storage_break(node->storage, path, ERR_IO);
+        break;
+    }
     case FAULT_RESET:
         (void)sim_net_reset_some(net, node, 300000);
         break;
@@ -394,8 +414,7 @@ static void fault_fire(struct sim_world *world, struct sim_event *event)
         sim_event_set(world, event, world->now_ns + sim_draw(&s->prng, 2 * s->fault_every_ns));
 }
 
-/* ---- Phases
- * ---------------------------------------------------------------------------------------------- */
+/* ---- Phases ---- */
 
 static bool safety_goes_on(void *context)
 {
@@ -439,7 +458,8 @@ static void tell_pending(struct node_scenario *s)
     }
     for (size_t i = 0; i < s->host_count; i++) {
         const struct client_host *host = &s->hosts[i];
-        client_tell(host->client, host->node->name);
+        if (host->client != NULL)
+            client_tell(host->client, host->node->name);
         if (host->kind == KIND_ADMIN && !client_admin_is_done(host->client))
             sim_log(world, "%s is not done", host->node->name);
         if (host->kind == KIND_CONSUMER && !client_consumer_is_done(host->client))
@@ -463,6 +483,7 @@ static void heal_all(struct node_scenario *s)
     struct sim_node *node = broker_of(s);
     sim_log(world, "---- everything is healed");
     s->healed = true;
+    s->model.strangers_gone = true;
     sim_event_cancel(world, &s->fault);
     sim_event_cancel(world, &s->heal);
     heal_fire(world, &s->heal);
@@ -522,6 +543,9 @@ static void run(struct sim_world *world, uint32_t fault_kinds, uint32_t faults)
     uint64_t consumers = 1 + prng_below(&setup, CONSUMERS_MAX);
     for (uint64_t i = 0; i < consumers; i++)
         consumer_make(s, &setup);
+
+    if (prng_chance(&setup, 1, 2))
+        (void)host_add(s, KIND_STRANGER, "stranger");
 
     broker_boot(s);
     for (size_t i = 0; i < s->host_count; i++)

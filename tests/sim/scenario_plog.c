@@ -15,7 +15,7 @@
 #define MAYBE_MAX 16
 #define PRODUCERS 4 /* 0: idempotent; the others transactional */
 
-/* ---- The truth ------------------------------------------------------------------------------ */
+/* ---- The truth ---- */
 
 struct true_batch {
     int64_t base;
@@ -75,7 +75,7 @@ static struct scenario_plog *S;
 
 #define CHECK(condition, ...) SIM_CHECK(S->world, condition, __VA_ARGS__)
 
-/* ---- The process ---------------------------------------------------------------------------- */
+/* ---- The process ---- */
 
 struct process {
     struct env *env;
@@ -208,7 +208,7 @@ static void process_free(void *context, void *process)
     S->process = NULL;
 }
 
-/* ---- Appends -------------------------------------------------------------------------------- */
+/* ---- Appends ---- */
 
 static void make_batch(struct process *p, const struct true_batch *batch, int32_t count)
 {
@@ -323,7 +323,7 @@ static void start_append(struct process *p)
     append_try(p);
 }
 
-/* ---- The directory's checkpoints ------------------------------------------------------------ */
+/* ---- The directory's checkpoints ---- */
 
 static void rows_run(struct env_job *job, struct env_disk *disk)
 {
@@ -356,7 +356,7 @@ static void store_rows(struct process *p, void (*after)(struct process *))
     env_submit(p->env, &p->queue, &p->job);
 }
 
-/* ---- Operations ----------------------------------------------------------------------------- */
+/* ---- Operations ---- */
 
 static void sync_done(struct plog_op *op)
 {
@@ -609,7 +609,7 @@ static void start_op(struct env *env, void *context)
     UNREACHABLE();
 }
 
-/* ---- Checking ------------------------------------------------------------------------------- */
+/* ---- Checking ---- */
 
 static uint64_t tag_of(const struct batch_view *view)
 {
@@ -834,7 +834,7 @@ static void start_verify(struct env *env, void *context)
     read_more(p, plog_log_start_offset(p->plog));
 }
 
-/* ---- The run -------------------------------------------------------------------------------- */
+/* ---- The run ---- */
 
 static const struct sim_process_ops OPS = {.boot = boot, .free = process_free};
 

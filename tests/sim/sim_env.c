@@ -40,8 +40,7 @@ bool sim_env_enter(struct sim_shard *shard)
     return !shard->node->dying;
 }
 
-/* ---- Turns
- * --------------------------------------------------------------------------------------- */
+/* ---- Turns ---- */
 
 static void turn_set(struct sim_shard *shard)
 {
@@ -189,8 +188,7 @@ void sim_shard_discard(struct sim_shard *shard)
     heap_deinit(&shard->timers);
 }
 
-/* ---- Calls
- * --------------------------------------------------------------------------------------- */
+/* ---- Calls ---- */
 
 static uint64_t op_now_ns(struct env *env)
 {

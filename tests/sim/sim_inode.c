@@ -3,8 +3,7 @@
 
 #include <string.h>
 
-/* ---- Images
- * -------------------------------------------------------------------------------------------- */
+/* ---- Images ---- */
 
 static void page_unref(struct sim_page *page)
 {
@@ -119,8 +118,7 @@ void sim_image_copy(struct sim_image *to, const struct sim_image *from)
     }
 }
 
-/* ---- Inodes
- * -------------------------------------------------------------------------------------------- */
+/* ---- Inodes ---- */
 
 struct sim_inode *sim_inode_new(struct sim_storage *storage, bool is_folder,
                                 struct sim_volume *volume)
@@ -256,9 +254,7 @@ void sim_inode_truncate(struct sim_storage *storage, struct sim_inode *inode, ui
     inode->modified_ms = storage->wall_ms(storage->wall_context);
 }
 
-/* ---- Rot
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- Rot ---- */
 
 void sim_rot_clear(struct sim_storage *storage, const struct sim_inode *inode, uint64_t from,
                    uint64_t to)
@@ -302,8 +298,7 @@ size_t sim_inode_read(struct sim_storage *storage, const struct sim_inode *inode
     return got;
 }
 
-/* ---- Sync
- * ---------------------------------------------------------------------------------------------- */
+/* ---- Sync ---- */
 
 void sim_inode_sync(struct sim_storage *storage, struct sim_inode *inode, uint64_t seq)
 {

@@ -65,8 +65,7 @@ static void set_durable(struct sim_storage *storage, struct sim_inode *folder, c
         sim_inode_unref(storage, old);
 }
 
-/* ---- Looking up
- * ------------------------------------------------------------------------------------------ */
+/* ---- Looking up ---- */
 
 /* The next part of the path; false at its end. */
 static bool path_next(const char **path, char name[SIM_NAME_BYTES])
@@ -156,8 +155,7 @@ bool sim_names_empty(const struct sim_inode *folder)
     return true;
 }
 
-/* ---- Changes
- * --------------------------------------------------------------------------------------------- */
+/* ---- Changes ---- */
 
 static char *copy_text(const char *text)
 {

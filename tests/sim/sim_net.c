@@ -155,8 +155,7 @@ void sim_net_free(struct sim_net *net)
     sim_free(net);
 }
 
-/* ---- Telling the process
- * ------------------------------------------------------------------------------- */
+/* ---- Telling the process ---- */
 
 static size_t unread(const struct env_stream *stream)
 {
@@ -214,8 +213,7 @@ static void stream_run(struct sim_shard *shard, struct sim_ready *ready)
     sim_shard_call(shard, call_handler, stream);
 }
 
-/* ---- Pipes
- * --------------------------------------------------------------------------------------------- */
+/* ---- Pipes ---- */
 
 static bool reaches(const struct sim_net *net, const struct sim_node *from,
                     const struct sim_node *to)
@@ -351,8 +349,7 @@ static void arrival_fire(struct sim_world *world, struct sim_event *event)
     connection_tidy(connection);
 }
 
-/* ---- Listening and connecting
- * -------------------------------------------------------------------------- */
+/* ---- Listening and connecting ---- */
 
 static struct env_listener *listener_find(struct sim_net *net, const struct sim_node *node,
                                           uint16_t port)
@@ -583,8 +580,7 @@ static void setup_fire(struct sim_world *world, struct sim_event *event)
     }
 }
 
-/* ---- Streams
- * ------------------------------------------------------------------------------------------- */
+/* ---- Streams ---- */
 
 struct sim_shard *sim_stream_shard(const struct env_stream *stream)
 {
@@ -724,8 +720,7 @@ void sim_stream_close(struct env_stream *stream)
     end_gone(stream, unread(stream) > 0 ? SEGMENT_RESET : SEGMENT_END, false);
 }
 
-/* ---- Faults
- * -------------------------------------------------------------------------------------------- */
+/* ---- Faults ---- */
 
 size_t sim_net_stream_count(const struct sim_node *node)
 {

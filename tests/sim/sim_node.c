@@ -9,8 +9,7 @@
 
 enum { NOTE_BOOT = 0x10, NOTE_CRASH, NOTE_STOP, NOTE_PAUSE, NOTE_RESUME, NOTE_CLOCK };
 
-/* ---- Clock
- * --------------------------------------------------------------------------------------- */
+/* ---- Clock ---- */
 
 static uint64_t elapsed(const struct sim_node *node)
 {
@@ -65,8 +64,7 @@ void sim_node_clock_drift(struct sim_node *node, int64_t ppm)
         sim_shard_alarm(&node->shards[i]);
 }
 
-/* ---- Life and death
- * ------------------------------------------------------------------------------ */
+/* ---- Life and death ---- */
 
 struct sim_node *sim_node_new(struct sim_world *world, const char *name)
 {

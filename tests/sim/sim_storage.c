@@ -20,8 +20,7 @@ const char *sim_op_name(enum sim_op op)
     return names[op];
 }
 
-/* ---- Making and breaking
- * ------------------------------------------------------------------------------- */
+/* ---- Making and breaking ---- */
 
 static struct sim_volume *volume_new(struct sim_storage *storage)
 {
@@ -244,8 +243,7 @@ struct env_disk *sim_storage_disk(struct sim_storage *storage)
     return &storage->disk.disk;
 }
 
-/* ---- One call
- * ------------------------------------------------------------------------------------------ */
+/* ---- One call ---- */
 
 struct call {
     enum err err; /* what it returns, if not what doing it gives */
@@ -324,8 +322,7 @@ static struct sim_storage *disk_storage(struct env_disk *env_disk)
     return disk->storage;
 }
 
-/* ---- Files
- * --------------------------------------------------------------------------------------------- */
+/* ---- Files ---- */
 
 static char *copy_text(const char *text)
 {
@@ -516,8 +513,7 @@ static enum err disk_op_size(struct env_disk *disk, struct env_file *file, uint6
     return call.err;
 }
 
-/* ---- Names
- * --------------------------------------------------------------------------------------------- */
+/* ---- Names ---- */
 
 static enum err disk_op_sync_folder(struct env_disk *disk, const char *path)
 {
@@ -758,8 +754,7 @@ const struct env_disk_ops sim_disk_ops = {
     .lock = disk_op_lock,
 };
 
-/* ---- On the shard
- * -------------------------------------------------------------------------------------- */
+/* ---- On the shard ---- */
 
 enum err sim_storage_shard_write(struct sim_storage *storage, struct env_file *file,
                                  const struct env_iov *iov, size_t iov_count, uint64_t position)
@@ -801,8 +796,7 @@ enum err sim_storage_shard_read(struct sim_storage *storage, struct env_file *fi
     return ERR_OK;
 }
 
-/* ---- Rot, and the truth
- * -------------------------------------------------------------------------------- */
+/* ---- Rot, and the truth ---- */
 
 static bool rot_add(struct sim_storage *storage, struct sim_inode *inode, uint64_t position)
 {

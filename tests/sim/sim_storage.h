@@ -143,8 +143,7 @@ void sim_storage_foreign_lock(struct sim_storage *storage, const char *path, boo
 /* What a job is handed: for tests without a node. */
 struct env_disk *sim_storage_disk(struct sim_storage *storage);
 
-/* ---- For the other parts of the world
- * ---------------------------------------------------------------- */
+/* ---- For the other parts of the world ---- */
 
 extern const struct env_disk_ops sim_disk_ops;
 enum err sim_storage_shard_write(struct sim_storage *storage, struct env_file *file,

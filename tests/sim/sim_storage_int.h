@@ -142,8 +142,7 @@ struct sim_storage {
 /* Starts the clock of the writeback if it is not running. */
 void sim_storage_writeback_set(struct sim_storage *storage);
 
-/* ---- sim_inode.c
- * ------------------------------------------------------------------------------------- */
+/* ---- sim_inode.c ---- */
 
 struct sim_inode *sim_inode_new(struct sim_storage *storage, bool is_folder,
                                 struct sim_volume *volume);
@@ -175,8 +174,7 @@ void sim_inode_writeback(struct sim_inode *inode, uint64_t before_ns);
 void sim_rot_clear(struct sim_storage *storage, const struct sim_inode *inode, uint64_t from,
                    uint64_t to);
 
-/* ---- sim_names.c
- * ------------------------------------------------------------------------------------- */
+/* ---- sim_names.c ---- */
 
 #define SIM_NAME_BYTES 256
 

@@ -45,8 +45,7 @@ bool sim_chance_ppm(struct prng *prng, uint32_t ppm)
     return ppm > 0 && prng_below(prng, 1000000) < ppm;
 }
 
-/* ---- Log
- * ----------------------------------------------------------------------------------------- */
+/* ---- Log ---- */
 
 static void log_keep(struct sim_world *world, const char *who, const char *level, const char *room,
                      const char *line)
@@ -115,8 +114,7 @@ void sim_fail(struct sim_world *world, enum sim_exit code, const char *format, .
     _exit((int)code);
 }
 
-/* ---- The world
- * ----------------------------------------------------------------------------------- */
+/* ---- The world ---- */
 
 struct sim_world *sim_world_new(uint64_t seed)
 {
@@ -155,8 +153,7 @@ struct sim_world *sim_world_current(void)
     return the_world;
 }
 
-/* ---- Events
- * -------------------------------------------------------------------------------------- */
+/* ---- Events ---- */
 
 void sim_event_init(struct sim_event *event,
                     void (*fire)(struct sim_world *world, struct sim_event *event))

@@ -8,8 +8,7 @@
 
 #include <string.h>
 
-/* ---- Messages
- * ------------------------------------------------------------------------------------------ */
+/* ---- Messages ---- */
 
 #define SHARDS 3
 #define MESSAGES 200
@@ -117,8 +116,7 @@ static void test_messages_in_order_for_each_pair(void **state)
     assert_true(orders_differ);
 }
 
-/* ---- Jobs
- * ---------------------------------------------------------------------------------------------- */
+/* ---- Jobs ---- */
 
 #define QUEUES 4
 #define JOBS 20
@@ -203,8 +201,7 @@ static void test_jobs_in_order_for_each_queue(void **state)
     assert_true(orders_differ);
 }
 
-/* ---- Timers and clocks
- * ----------------------------------------------------------------------------------- */
+/* ---- Timers and clocks ---- */
 
 struct timer_actor {
     struct env_timer timers[50];
@@ -271,9 +268,7 @@ static void test_timers_with_drift(void **state)
     }
 }
 
-/* ---- Leaks
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- Leaks ---- */
 
 static void *leak_boot(void *context, const struct sim_process_options *options)
 {
@@ -304,8 +299,7 @@ static void test_leaks_are_found(void **state)
     sim_world_free(world);
 }
 
-/* ---- A write-ahead log
- * ----------------------------------------------------------------------------------- */
+/* ---- A write-ahead log ---- */
 
 /*
  * Shard 0 appends records (number, filler, crc) to /wal; when some are written a job syncs the

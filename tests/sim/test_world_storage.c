@@ -364,8 +364,7 @@ static void test_rot(void **state)
     rig_free(&rig);
 }
 
-/* ---- A loop over all faults of a protocol
- * ------------------------------------------------------------ */
+/* ---- A loop over all faults of a protocol ---- */
 
 /* Writes "new" over "old" with each step checked; after the fault the file is one of the two. */
 static bool replace_with_fault(void *context, const struct sim_fault *fault)
