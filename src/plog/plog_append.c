@@ -103,7 +103,7 @@ static enum err rewrite(struct plog *plog, const struct plog_append *append,
     struct batch_builder_options options = BATCH_BUILDER_DEFAULTS;
     options.base_offset = plog->end_offset;
     options.leader_epoch = append->leader_epoch;
-    options.codec = codec;
+    options.codec = (uint8_t)codec;
     options.level = codec_level(plog->config, codec);
     options.timestamp_type = check->timestamp_type;
     options.log_append_time_ms = append->wall_ms;
