@@ -458,6 +458,10 @@ void plog_checkpoint(struct plog *plog, struct plog_op *op);
  * Drop everything at and after the offset (a follower's, a raft log's tail): durable before done.
  * Offsets inside of a batch drop all of it. Past the end: nothing. Below the first segment: as
  * plog_reset to it. Appends wait meanwhile.
+ *
+ * The recovery point may have gone back with it. If it is now below what the directory's checkpoint
+ * says, the caller stores the checkpoint before it appends anything again: recovery trusts what is
+ * below, and the bytes that come there next are not synced.
  */
 void plog_truncate(struct plog *plog, int64_t offset, struct plog_op *op);
 /* Drop everything and start empty at the offset (a follower out of range, a raft snapshot). */

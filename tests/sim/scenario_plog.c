@@ -781,6 +781,10 @@ static void check_state(struct process *p)
         promised = 0;
     }
     CHECK(end >= promised, "ends at %lld, promised were %lld", (long long)end, (long long)promised);
+    /* When nothing was durable, not even the first segment's name, a later one may be all there is.
+     */
+    if (t->lossy && t->durable <= t->first && plog_log_start_offset(p->plog) > t->start)
+        t->start = plog_log_start_offset(p->plog);
     CHECK(plog_log_start_offset(p->plog) <= (t->start > end ? end : t->start),
           "starts at %lld, past %lld", (long long)plog_log_start_offset(p->plog),
           (long long)t->start);
