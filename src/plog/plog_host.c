@@ -100,6 +100,11 @@ bool plog_host_is_idle(const struct plog_host *host)
     for (uint32_t i = 0; i < host->dir_count; i++) {
         if (!list_empty(&host->dirs[i].closing))
             return false;
+        /* A log that went offline is closed at once, whatever it had under way. */
+        LIST_FOR_EACH (node, &host->dirs[i].plogs) {
+            if (!plog_is_idle(LIST_ENTRY(node, struct plog, node)))
+                return false;
+        }
     }
     return true;
 }
@@ -108,8 +113,12 @@ bool plog_host_is_idle(const struct plog_host *host)
 static void stop_check(struct plog_host *host)
 {
     struct plog_op *op = host->stopping;
-    if (op == NULL || !plog_host_is_idle(host))
+    if (op == NULL)
         return;
+    if (!plog_host_is_idle(host)) {
+        env_timer_set(host->env, &host->timer, env_now_ns(host->env) + NS_PER_MS);
+        return;
+    }
     host->stopping = NULL;
     env_timer_cancel(host->env, &host->timer);
     op->err = ERR_OK;
@@ -473,6 +482,10 @@ static void flush_due(struct plog_host *host, uint64_t now, uint64_t *next)
 static void timer_fire(struct env *env, struct env_timer *timer)
 {
     struct plog_host *host = CONTAINER_OF(timer, struct plog_host, timer);
+    if (host->stopping != NULL) {
+        stop_check(host);
+        return;
+    }
     uint64_t now = env_now_ns(env), next = UINT64_MAX;
     expire_producers(host, now);
     files_trim(host);
