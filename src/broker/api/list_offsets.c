@@ -125,10 +125,14 @@ static void part_run(struct broker_shard *shard, struct offsets_part *part)
         part_answer(part, -1, bound_offset, replica_leader_epoch(replica));
         break;
     case TIME_EARLIEST:
-    case TIME_EARLIEST_LOCAL:
-        part_answer(part, -1, plog_log_start_offset(log),
-                    plog_epoch_at(log, plog_log_start_offset(log)));
+    case TIME_EARLIEST_LOCAL: {
+        int64_t start = plog_log_start_offset(log);
+        /* A log that is just being made: this leadership begins with it. */
+        int32_t epoch = plog_state(log) == PLOG_STATE_OPEN ? plog_epoch_at(log, start)
+                                                           : replica_leader_epoch(replica);
+        part_answer(part, -1, start, epoch);
         break;
+    }
     case TIME_LATEST_TIERED:
     case TIME_EARLIEST_PENDING_UPLOAD:
         break; /* nothing is tiered */
