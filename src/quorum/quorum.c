@@ -297,6 +297,10 @@ static bool raft_actions(struct quorum *quorum)
         case RAFT_ACTION_COMMIT:
             plog_set_high_watermark(quorum->plog, action.offset);
             break;
+        case RAFT_ACTION_SEND:
+        case RAFT_ACTION_TRUNCATE:
+        case RAFT_ACTION_SNAPSHOT:
+            UNREACHABLE(); /* there is nobody else: start_raft saw to it */
         }
     }
     return any;

@@ -290,7 +290,7 @@ static bool write_queue(struct quorum *quorum)
         }
         ASSERT(append.first_offset == batch->first_offset);
         ASSERT(append.last_offset == batch->last_offset);
-        raft_appended(quorum->raft, append.last_offset + 1);
+        raft_appended(quorum->raft, append.last_offset + 1, quorum->lead_epoch);
         free_batch(batch);
     }
     return true;

@@ -11,8 +11,14 @@
  *
  * Roles, with what leads from one to another:
  *
- *     UNATTACHED --timeout--> PROSPECTIVE --would win--> CANDIDATE --won, persisted--> LEADER
- *     LEADER --raft_resign--> RESIGNED --timeout--> PROSPECTIVE
+ *     UNATTACHED, FOLLOWER, RESIGNED --timeout--> PROSPECTIVE     (nobody leads, or is heard of)
+ *     PROSPECTIVE --a majority would vote for it--> CANDIDATE     (a new epoch)
+ *     CANDIDATE --a majority did--> LEADER; --lost, timeout--> PROSPECTIVE
+ *     any --a newer epoch--> UNATTACHED; --a leader of its epoch--> FOLLOWER
+ *     LEADER --raft_resign, or a majority is silent--> RESIGNED
+ *
+ * Replication is pull-based: a follower asks the leader for what comes after its own log, and what
+ * it asks for tells the leader how far it has got. The records themselves are the driver's to move.
  *
  * A log offset is a Kafka offset; an end offset is one past the last record. An epoch is Raft's
  * term.
@@ -49,6 +55,15 @@ const char *raft_role_name(enum raft_role role);
 
 #define RAFT_NOBODY (-1)
 
+/* What raft has to know of the log beside its end. */
+struct raft_log {
+    void *context;
+    /* The largest epoch <= `epoch` that has records, and the offset after its last one; epoch -1
+     * when there is none (what a snapshot stands for counts). */
+    void (*epoch_end)(void *context, int32_t epoch, int32_t *out_epoch, int64_t *out_end_offset);
+    int64_t (*start_offset)(void *context);
+};
+
 /* What has to be on disk before anything that builds on it is said: the file quorum-state. */
 struct raft_election {
     int32_t epoch;
@@ -59,11 +74,13 @@ struct raft_election {
 
 struct raft_options {
     struct raft_voter self;
-    bool may_vote; /* a controller; false: only ever follows */
-    int64_t election_timeout_ms;
-    int64_t election_backoff_max_ms;
-    int64_t fetch_timeout_ms;
-    uint64_t seed; /* for jitter */
+    bool may_vote;                   /* a controller; false: only ever follows */
+    int64_t election_timeout_ms;     /* jittered up to twice as long */
+    int64_t election_backoff_max_ms; /* after a lost election */
+    int64_t fetch_timeout_ms;        /* a leader that answers no fetch for so long is given up */
+    int64_t request_timeout_ms;      /* a fetch without an answer is sent again */
+    uint64_t seed;                   /* for jitter */
+    struct raft_log log;             /* not needed by a quorum of one */
 };
 
 struct raft *raft_new(const struct raft_options *options);
@@ -87,8 +104,12 @@ void raft_start(struct raft *raft, const struct raft_start *start, int64_t now_m
 void raft_tick(struct raft *raft, int64_t now_ms);
 /* The election of the PERSIST action with this sequence number is on disk. */
 void raft_persisted(struct raft *raft, uint64_t sequence, int64_t now_ms);
-/* Our log grew (as leader: what we appended ourselves), not yet durably. */
-void raft_appended(struct raft *raft, int64_t end_offset);
+/* Our log grew, not yet durably: by what we appended as leader, or by what was fetched.
+ * `last_epoch` is its last record's. */
+void raft_appended(struct raft *raft, int64_t end_offset, int32_t last_epoch);
+/* The TRUNCATE action is done, or a snapshot of the leader has replaced the log: all of it is
+ * durable. */
+void raft_truncated(struct raft *raft, int64_t end_offset, int32_t last_epoch, int64_t now_ms);
 /* All below is durable. */
 void raft_synced(struct raft *raft, int64_t end_offset);
 /* The newest set of voters in the log, committed or not. */
@@ -96,6 +117,58 @@ void raft_set_voters(struct raft *raft, const struct raft_voter *voters, size_t 
 /* Give the leadership up (the log takes no more, say). The next election begins when the election
  * timeout is over. Not leading: nothing. */
 void raft_resign(struct raft *raft, int64_t now_ms);
+
+/* ---- Messages ---------------------------------------------------------------------------- */
+
+enum raft_message_type {
+    RAFT_VOTE, /* with pre_vote: would you? */
+    RAFT_VOTE_REPLY,
+    RAFT_BEGIN, /* I lead this epoch */
+    RAFT_BEGIN_REPLY,
+    RAFT_END, /* I do not any more */
+    RAFT_END_REPLY,
+    RAFT_FETCH,
+    RAFT_FETCH_REPLY,
+};
+
+enum raft_refusal {
+    RAFT_TAKEN,         /* not refused */
+    RAFT_FENCED,        /* the sender's epoch is an old one (FENCED_LEADER_EPOCH) */
+    RAFT_UNKNOWN_EPOCH, /* it is one that we do not know of (UNKNOWN_LEADER_EPOCH) */
+    RAFT_NOT_LEADER,    /* (NOT_LEADER_OR_FOLLOWER) */
+};
+
+struct raft_message {
+    enum raft_message_type type;
+    uint64_t token; /* the driver's: a reply has that of what it answers */
+    struct raft_voter from;
+    struct raft_voter to;
+    int32_t epoch;             /* the sender's; of a FETCH: of the leader that it takes `to` for */
+    int32_t leader_id;         /* of that epoch as far as the sender knows; RAFT_NOBODY */
+    enum raft_refusal refusal; /* of a reply; epoch and leader_id are then the answering node's */
+
+    bool pre_vote;      /* VOTE and its reply */
+    bool granted;       /* VOTE_REPLY */
+    int32_t last_epoch; /* VOTE, FETCH: of the sender's last record */
+    int64_t end_offset; /* VOTE, FETCH: its log's durable end; FETCH_REPLY: the offset asked for */
+
+    int64_t high_watermark; /* FETCH_REPLY; -1 unknown */
+    bool diverging;         /* FETCH_REPLY: the logs part; the leader's end of this epoch follows */
+    int32_t diverging_epoch;
+    int64_t diverging_end_offset;
+    bool snapshot_needed; /* FETCH_REPLY: the log does not reach back so far */
+
+    int32_t successors[RAFT_VOTERS_MAX]; /* END: voters, best first */
+    size_t successor_count;
+};
+
+/*
+ * A message came in. Replies, and whatever follows, are actions. A FETCH_REPLY's records are
+ * appended by the driver after this, and only if raft_wants_records says so.
+ */
+void raft_receive(struct raft *raft, const struct raft_message *message, int64_t now_ms);
+/* May what came with the FETCH_REPLY that was just received be appended at the log's end? */
+bool raft_wants_records(const struct raft *raft, const struct raft_message *reply);
 
 /* ---- Actions ----------------------------------------------------------------------------- */
 
@@ -109,6 +182,14 @@ enum raft_action_type {
     RAFT_ACTION_RESIGN,
     /* Everything below `offset` is committed. Only ever grows. */
     RAFT_ACTION_COMMIT,
+    /* Deliver `message`: a request (to voter `to`), or the reply to one. What it builds on is
+     * durable. Losing it does no harm. */
+    RAFT_ACTION_SEND,
+    /* Drop the log at and after `offset`, then raft_truncated. Nothing is fetched before. */
+    RAFT_ACTION_TRUNCATE,
+    /* The leader's log does not reach back to ours: fetch its newest snapshot, then raft_truncated.
+     */
+    RAFT_ACTION_SNAPSHOT,
 };
 
 struct raft_action {
@@ -116,7 +197,8 @@ struct raft_action {
     uint64_t sequence;             /* PERSIST */
     struct raft_election election; /* PERSIST */
     int32_t epoch;                 /* LEAD, RESIGN */
-    int64_t offset;                /* COMMIT */
+    int64_t offset;                /* COMMIT, TRUNCATE */
+    struct raft_message message;   /* SEND */
     /* LEAD: who voted for this node, itself included. */
     size_t granting_count;
     struct raft_voter granting[RAFT_VOTERS_MAX];

@@ -18,6 +18,7 @@ static struct raft *new_raft(uint64_t seed)
         .election_timeout_ms = 1000,
         .election_backoff_max_ms = 1000,
         .fetch_timeout_ms = 2000,
+        .request_timeout_ms = 2000,
         .seed = seed,
     });
 }
@@ -74,7 +75,7 @@ static void one_voter_leads(void **state)
     /* What earlier epochs left is committed with the first record of this one. */
     raft_synced(raft, 10);
     no_more(raft);
-    raft_appended(raft, 12);
+    raft_appended(raft, 12, 5);
     no_more(raft);
     raft_synced(raft, 11);
     action = next(raft);
@@ -95,7 +96,7 @@ static void a_leader_that_resigned_stands_again(void **state)
     raft_start(raft, &start, 0);
     raft_persisted(raft, next(raft).sequence, 0);
     assert_int_equal(next(raft).type, RAFT_ACTION_LEAD);
-    raft_appended(raft, 11);
+    raft_appended(raft, 11, 5);
     raft_resign(raft, 50);
     assert_int_equal(raft_role(raft), RAFT_RESIGNED);
     assert_int_equal(raft_leader_id(raft), RAFT_NOBODY);
@@ -178,9 +179,154 @@ static void one_of_three_waits(void **state)
         raft_tick(raft, deadline);
         assert_int_equal(raft_role(raft), RAFT_PROSPECTIVE);
         assert_int_equal(raft_epoch(raft), 4);
+        /* The two others are asked whether they would, and nothing is written for it. */
+        for (int j = 0; j < 2; j++) {
+            struct raft_action action = next(raft);
+            assert_int_equal(action.type, RAFT_ACTION_SEND);
+            assert_int_equal(action.message.type, RAFT_VOTE);
+            assert_true(action.message.pre_vote);
+            assert_int_equal(action.message.to.id, 2 + j);
+            assert_int_equal(action.message.epoch, 4);
+        }
         no_more(raft);
     }
     raft_free(raft);
+}
+
+static void log_epoch_end(void *context, int32_t epoch, int32_t *out_epoch, int64_t *out_end)
+{
+    UNUSED(context);
+    /* Ten records of epoch 4, and then those of this one. */
+    *out_epoch = epoch >= 5 ? 5 : 4;
+    *out_end = epoch >= 5 ? 11 : 10;
+}
+
+static int64_t log_start_offset(void *context)
+{
+    UNUSED(context);
+    return 0;
+}
+
+static void fetch(struct raft *raft, const struct raft_voter *from, int64_t end_offset,
+                  int32_t last_epoch)
+{
+    struct raft_message message = {
+        .type = RAFT_FETCH,
+        .from = *from,
+        .to = SELF,
+        .epoch = 5,
+        .leader_id = 1,
+        .end_offset = end_offset,
+        .last_epoch = last_epoch,
+    };
+    raft_receive(raft, &message, 1000);
+}
+
+/* What earlier leaders left is committed with something of this one's (Raft's figure 8): a majority
+ * that has no more than that could still be led by another who does not have it. */
+static void old_records_are_committed_by_new_ones(void **state)
+{
+    UNUSED(state);
+    const struct raft_voter voters[] = {SELF, {2, {{8}}}, {3, {{9}}}};
+    struct raft *raft = raft_new(&(struct raft_options){
+        .self = SELF,
+        .may_vote = true,
+        .election_timeout_ms = 1000,
+        .election_backoff_max_ms = 1000,
+        .fetch_timeout_ms = 2000,
+        .request_timeout_ms = 2000,
+        .log = {NULL, log_epoch_end, log_start_offset},
+    });
+    struct raft_start start = start_of(voters, 3);
+    struct raft_action action;
+    raft_start(raft, &start, 0);
+    raft_tick(raft, raft_deadline_ms(raft));
+    struct raft_message yes = {
+        .type = RAFT_VOTE_REPLY,
+        .from = voters[1],
+        .to = SELF,
+        .epoch = 4,
+        .leader_id = RAFT_NOBODY,
+        .pre_vote = true,
+        .granted = true,
+    };
+    raft_receive(raft, &yes, 1000);
+    assert_int_equal(raft_role(raft), RAFT_CANDIDATE);
+    yes.pre_vote = false;
+    yes.epoch = 5;
+    raft_receive(raft, &yes, 1000);
+    assert_int_equal(raft_role(raft), RAFT_LEADER);
+    bool led = false;
+    while (raft_next_action(raft, &action)) {
+        if (action.type == RAFT_ACTION_PERSIST)
+            raft_persisted(raft, action.sequence, 1000);
+        led |= action.type == RAFT_ACTION_LEAD;
+    }
+    assert_true(led);
+    raft_appended(raft, 11, 5);
+    raft_synced(raft, 11);
+    fetch(raft, &voters[1], 10, 4);
+    fetch(raft, &voters[2], 10, 4);
+    assert_int_equal(raft_high_watermark(raft), 3);
+    fetch(raft, &voters[2], 11, 5);
+    assert_int_equal(raft_high_watermark(raft), 11);
+    raft_free(raft);
+}
+
+/* Nobody's message can make it do what it may not, or stop it. */
+static void strange_messages(void **state)
+{
+    UNUSED(state);
+    const struct raft_voter voters[] = {SELF, {2, {{8}}}, {3, {{9}}}};
+    for (uint64_t seed = 1; seed <= 2000; seed++) {
+        struct prng prng;
+        struct raft_action action;
+        prng_init(&prng, seed);
+        struct raft *raft = raft_new(&(struct raft_options){
+            .self = SELF,
+            .may_vote = true,
+            .election_timeout_ms = 1000,
+            .election_backoff_max_ms = 1000,
+            .fetch_timeout_ms = 2000,
+            .request_timeout_ms = 2000,
+            .seed = seed,
+            .log = {NULL, log_epoch_end, log_start_offset},
+        });
+        struct raft_start start = start_of(voters, 3);
+        raft_start(raft, &start, 0);
+        int64_t now_ms = 0;
+        for (int i = 0; i < 60; i++) {
+            const int64_t offsets[] = {-1, 0, 3, 9, 10, 11, INT64_MAX};
+            const int32_t epochs[] = {-1, 0, 3, 4, 5, 6, INT32_MAX - 1, INT32_MAX};
+            struct raft_message message = {
+                .type = (enum raft_message_type)prng_below(&prng, RAFT_FETCH_REPLY + 1),
+                .from = {(int32_t)prng_range(&prng, -1, 5), {{(uint8_t)prng_below(&prng, 10)}}},
+                .to = SELF,
+                .epoch = epochs[prng_below(&prng, prng_chance(&prng, 1, 20) ? 8 : 6)],
+                .leader_id = (int32_t)prng_range(&prng, -1, 4),
+                .refusal = (enum raft_refusal)prng_below(&prng, 4),
+                .pre_vote = prng_chance(&prng, 1, 2),
+                .granted = prng_chance(&prng, 1, 2),
+                .last_epoch = epochs[prng_below(&prng, 8)],
+                .end_offset = offsets[prng_below(&prng, 7)],
+                .high_watermark = offsets[prng_below(&prng, 7)],
+                .diverging = prng_chance(&prng, 1, 4),
+                .diverging_epoch = epochs[prng_below(&prng, 8)],
+                .diverging_end_offset = offsets[prng_below(&prng, 7)],
+                .snapshot_needed = prng_chance(&prng, 1, 8),
+                .successor_count = (size_t)prng_below(&prng, 3),
+                .successors = {2, 1},
+            };
+            raft_receive(raft, &message, now_ms);
+            now_ms += (int64_t)prng_below(&prng, 500);
+            raft_tick(raft, now_ms);
+            while (raft_next_action(raft, &action))
+                if (action.type == RAFT_ACTION_PERSIST && prng_chance(&prng, 3, 4))
+                    raft_persisted(raft, action.sequence, now_ms);
+        }
+        assert_true(raft_high_watermark(raft) <= 10);
+        raft_free(raft);
+    }
 }
 
 /* ---- Random schedules -------------------------------------------------------------------- */
@@ -214,7 +360,7 @@ static void carry_out(struct model *model)
             assert_int_equal(model->on_disk, action.epoch); /* promised is durable */
             model->leading = action.epoch;
             model->end++;
-            raft_appended(model->raft, model->end);
+            raft_appended(model->raft, model->end, model->leading);
             break;
         case RAFT_ACTION_RESIGN:
             assert_int_equal(model->leading, action.epoch);
@@ -225,6 +371,10 @@ static void carry_out(struct model *model)
             assert_true(action.offset <= model->durable);
             model->committed = action.offset;
             break;
+        case RAFT_ACTION_SEND:
+        case RAFT_ACTION_TRUNCATE:
+        case RAFT_ACTION_SNAPSHOT:
+            fail_msg("there is nobody to talk to");
         }
     }
 }
@@ -246,7 +396,7 @@ static void anything_happens(struct model *model)
     case 3:
         if (model->leading >= 0) {
             model->end += (int64_t)prng_below(&model->prng, 4);
-            raft_appended(model->raft, model->end);
+            raft_appended(model->raft, model->end, model->leading);
         }
         break;
     case 4:
@@ -302,6 +452,8 @@ int main(void)
         cmocka_unit_test(who_may_not_vote_waits),
         cmocka_unit_test(the_epoch_of_the_log_counts),
         cmocka_unit_test(one_of_three_waits),
+        cmocka_unit_test(old_records_are_committed_by_new_ones),
+        cmocka_unit_test(strange_messages),
         cmocka_unit_test(whatever_happens),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
