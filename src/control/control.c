@@ -9,6 +9,7 @@
 #include "meta/features.h"
 #include "wire/records.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -240,6 +241,48 @@ void *control_error_reply(int16_t api_key, int16_t version, const void *request,
  * -------------------------------------------------------------------------------------------------
  */
 
+/* The level that bootstrap records give a feature; 0. */
+static int16_t bootstrap_level(const struct meta_record *bootstrap, size_t count,
+                               const char *feature)
+{
+    int16_t level = 0;
+    for (size_t i = 0; i < count; i++) {
+        const struct wire_feature_level_record *record = bootstrap[i].message;
+        if (bootstrap[i].key == WIRE_METADATA_RECORD_FEATURE_LEVEL &&
+            wire_string_is(record->name, feature))
+            level = record->feature_level;
+    }
+    return level;
+}
+
+/* The first records of a log, in a transaction where the level knows such. */
+static void begin_log(struct control_work *work, const struct meta_record *bootstrap, size_t count)
+{
+    int16_t level = bootstrap_level(bootstrap, count, META_FEATURE_METADATA_VERSION);
+    bool transaction = level >= META_VERSION_3_6_IV1;
+    if (transaction) {
+        struct wire_begin_transaction_record *begin = CONTROL_NEW(work, begin_transaction_record);
+        begin->name = wire_string_from("Bootstrap records");
+        control_record(work, WIRE_METADATA_RECORD_BEGIN_TRANSACTION, 0, begin);
+    }
+    for (size_t i = 0; i < count; i++)
+        control_record(work, (enum wire_metadata_record)bootstrap[i].key, bootstrap[i].version,
+                       bootstrap[i].message);
+    if (bootstrap_level(bootstrap, count, META_FEATURE_ELR_VERSION) > 0) {
+        /* Eligible leaders depend on it, so that all controllers have to know the same one. */
+        struct wire_config_record *config = CONTROL_NEW(work, config_record);
+        config->resource_type = META_RESOURCE_BROKER;
+        config->resource_name = wire_string_from("");
+        config->name = wire_string_from("min.insync.replicas");
+        config->value = control_text(
+            work, "%" PRId64, conf_int(work->control->conf, CONF_BROKER_MIN_INSYNC_REPLICAS));
+        control_record(work, WIRE_METADATA_RECORD_CONFIG, 0, config);
+    }
+    if (transaction)
+        control_record(work, WIRE_METADATA_RECORD_END_TRANSACTION, 0,
+                       CONTROL_NEW(work, end_transaction_record));
+}
+
 void control_activate(struct control *control, const struct control_input *input,
                       const struct meta_record *bootstrap, size_t bootstrap_count,
                       bool in_transaction, struct control_output *out)
@@ -250,13 +293,11 @@ void control_activate(struct control *control, const struct control_input *input
     if (in_transaction) {
         /* The leader before us ended in the middle of one. */
         struct wire_abort_transaction_record *abort = CONTROL_NEW(&work, abort_transaction_record);
-        abort->reason = wire_string_from("its controller is gone");
+        abort->reason = wire_string_from("Controller failover");
         control_record(&work, WIRE_METADATA_RECORD_ABORT_TRANSACTION, 0, abort);
     }
-    bool empty = meta_image_metadata_version(input->image) == 0;
-    for (size_t i = 0; empty && i < bootstrap_count; i++)
-        control_record(&work, (enum wire_metadata_record)bootstrap[i].key, bootstrap[i].version,
-                       bootstrap[i].message);
+    if (meta_image_metadata_version(input->image) == 0 && bootstrap_count > 0)
+        begin_log(&work, bootstrap, bootstrap_count);
     control_brokers_follow(control, NULL, input->image, input->now_ms);
 }
 

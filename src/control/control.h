@@ -70,8 +70,8 @@ void control_deactivate(struct control *control);
 void control_applied(struct control *control, const struct meta_image *before,
                      const struct meta_image *after, int64_t now_ms);
 
-/* What time brings: brokers to fence, elections, a NoOp record on an idle log. INT64_MAX: nothing
- * ever. In now_ms. */
+/* What time brings: brokers to fence. INT64_MAX: nothing ever. In now_ms. (A quorum of one has
+ * nobody whom the NoOp records of metadata.max.idle.interval.ms would tell that it lives.) */
 int64_t control_deadline_ms(const struct control *control);
 void control_tick(struct control *control, const struct control_input *input,
                   struct control_output *out);

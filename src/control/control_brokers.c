@@ -607,6 +607,8 @@ void control_allocate_producer_ids(struct control_work *work)
         return;
     }
     int64_t first = work->in->image->next_producer_id;
+    if (first < 0)
+        first = 0; /* no block was ever given out */
     if (first > INT64_MAX - PRODUCER_IDS_BLOCK) {
         reply->error_code = WIRE_ERROR_UNKNOWN_SERVER_ERROR;
         return;

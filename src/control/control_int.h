@@ -91,7 +91,7 @@ void control_move_leaders(struct control_work *work, const struct control_leader
 bool control_leads_any(const struct meta_image *image, int32_t broker_id);
 bool control_broker_is_active(const struct meta_broker *broker);
 
-/* ---- control_topics.c, control_place.c ---- */
+/* ---- control_topics.c, control_delete.c, control_place.c ---- */
 void control_create_topics(struct control_work *work);
 void control_delete_topics(struct control_work *work);
 
@@ -101,5 +101,31 @@ const int32_t *control_place(struct control_work *work, int32_t count, int16_t f
                              struct wire_string *error_text);
 /* The directory that a new replica on this broker is assigned to (KIP-858). */
 struct uuid control_default_dir(const struct meta_broker *broker);
+
+/* ---- control_topic_configs.c ---- */
+
+struct conf_pair;
+
+/* A new topic's own settings, each name once. */
+struct control_configs {
+    struct conf_pair *items;
+    size_t count;
+};
+
+/* What all topics of a decision have that set nothing themselves; made when it is needed. */
+struct control_configs_base {
+    struct wire_create_topics_response_creatable_topic_configs *items;
+    size_t count;
+};
+
+/* data NULL: they are right. Else why not. */
+struct wire_string
+control_configs_of(struct control_work *work,
+                   const struct wire_create_topics_request_creatable_topic *topic,
+                   struct control_configs *out);
+/* Into the topic's reply, from version 5 on. */
+void control_configs_describe(struct control_work *work, struct control_configs_base *base,
+                              const struct control_configs *configs,
+                              struct wire_create_topics_response_creatable_topic_result *result);
 
 #endif

@@ -10,6 +10,7 @@
 #include "control_int.h"
 
 #include "conf/conf.h"
+#include "conf/value.h"
 #include "meta/features.h"
 
 #include <stdio.h>
@@ -120,7 +121,7 @@ static bool unclean_allowed(const struct control_work *work, const struct meta_t
 {
     const char *text = setting(work, topic, "unclean.leader.election.enable");
     if (text != NULL)
-        return strcmp(text, "true") == 0;
+        return conf_equal_any_case(conf_trim(text, work->in->arena), "true");
     return conf_bool(work->control->conf, CONF_BROKER_UNCLEAN_LEADER_ELECTION_ENABLE);
 }
 

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 
 #define TOPIC_NAME_BYTES_MAX 249
-/* A decision is one atomic batch of the metadata log. Kafka allows 10 000 a request. */
-#define PARTITIONS_MAX 100000
+/* Of one request, as Apache Kafka has it: a decision is one atomic batch of the metadata log. */
+#define PARTITIONS_MAX 10000
 
 typedef struct wire_create_topics_request_creatable_topic wanted_topic;
 typedef struct wire_create_topics_response_creatable_topic_result topic_result;
@@ -29,7 +29,8 @@ static struct wire_string name_refused(struct control_work *work, struct wire_st
     if (name.data == NULL || name.size == 0)
         return wire_string_from("Topic name is invalid: the empty string is not allowed");
     if (wire_string_is(name, ".") || wire_string_is(name, ".."))
-        return wire_string_from("Topic name is invalid: '.' or '..' is not allowed");
+        return control_text(work, "Topic name is invalid: '%.*s' is not allowed",
+                            WIRE_STRING_ARGS(name));
     if (name.size > TOPIC_NAME_BYTES_MAX)
         return control_text(work,
                             "Topic name is invalid: the length of '%.*s' is longer than the max "
@@ -46,40 +47,40 @@ static struct wire_string name_refused(struct control_work *work, struct wire_st
     return (struct wire_string){0};
 }
 
-static bool collides(struct wire_string a, const char *b, size_t b_size)
+/* The first topic whose name begins with these bytes; NULL: there is none. */
+static const struct meta_topic *first_with_prefix(const struct meta_image *image,
+                                                  const char *prefix, size_t size)
 {
-    if (a.size != b_size)
-        return false;
-    for (uint32_t i = 0; i < a.size; i++) {
-        char left = a.data[i] == '.' ? '_' : a.data[i];
-        char right = b[i] == '.' ? '_' : b[i];
-        if (left != right)
-            return false;
-    }
-    return true;
+    struct meta_iter iter;
+    meta_iter_topics(&iter, image, prefix, size);
+    const struct meta_topic *topic = meta_iter_topic_next(&iter);
+    if (topic == NULL || topic->name.size < size || memcmp(topic->name.data, prefix, size) != 0)
+        return NULL;
+    return topic;
 }
 
-/* Metrics write '.' as '_', so two names that differ in that alone may not both exist. Looked for
- * by name: only names that hold a '.' or '_' can collide, and those with the same text before it.
+/*
+ * Metrics write '.' as '_', so two names that differ in that alone may not both exist. At each of
+ * the two characters the search goes on with both, as far as names exist that begin so: usually one
+ * look-up for each character of that kind. `name` is changed on the way and whole again after.
  */
-static const struct meta_topic *name_collision(const struct meta_image *image,
-                                               struct wire_string name)
+static const struct meta_topic *name_collision(const struct meta_image *image, char *name,
+                                               size_t size, size_t from)
 {
-    size_t prefix = 0;
-    while (prefix < name.size && name.data[prefix] != '.' && name.data[prefix] != '_')
-        prefix++;
-    if (prefix == name.size)
-        return NULL;
-    struct meta_iter iter;
-    meta_iter_topics(&iter, image, name.data, prefix);
-    const struct meta_topic *topic;
-    while ((topic = meta_iter_topic_next(&iter)) != NULL) {
-        if (topic->name.size < prefix || memcmp(topic->name.data, name.data, prefix) != 0)
-            return NULL;
-        if (collides(name, topic->name.data, topic->name.size))
-            return topic;
+    size_t at = from;
+    while (at < size && name[at] != '.' && name[at] != '_')
+        at++;
+    if (at == size)
+        return meta_image_topic(image, name, size);
+    const struct meta_topic *found = NULL;
+    char own = name[at];
+    for (size_t i = 0; i < 2 && found == NULL; i++) {
+        name[at] = "._"[i];
+        if (first_with_prefix(image, name, at + 1) != NULL)
+            found = name_collision(image, name, size, at + 1);
     }
-    return NULL;
+    name[at] = own;
+    return found;
 }
 
 /* ---- Assignments
@@ -91,7 +92,13 @@ static void result_fail(topic_result *result, int16_t error, struct wire_string 
     result->error_message = message;
 }
 
-/* One partition of a manual assignment; false: refused. */
+static int compare_ids(const void *a, const void *b)
+{
+    int32_t left = *(const int32_t *)a, right = *(const int32_t *)b;
+    return left < right ? -1 : left > right;
+}
+
+/* One partition of a manual assignment; false: refused. factor 0: any number of replicas. */
 static bool manual_replicas_ok(struct control_work *work, struct wire_int32s replicas,
                                int32_t factor, topic_result *result)
 {
@@ -101,24 +108,25 @@ static bool manual_replicas_ok(struct control_work *work, struct wire_int32s rep
             wire_string_from("The manual partition assignment includes an empty replica list."));
         return false;
     }
-    for (int32_t i = 0; i < replicas.count; i++) {
-        int32_t id = replicas.items[i];
-        for (int32_t j = 0; j < i; j++) {
-            if (replicas.items[j] != id)
-                continue;
-            result_fail(
-                result, WIRE_ERROR_INVALID_REPLICA_ASSIGNMENT,
-                control_text(
-                    work, "The manual partition assignment includes the broker %d more than once.",
-                    id));
-            return false;
-        }
-        if (meta_image_broker(work->in->image, id) == NULL) {
+    size_t count = (size_t)replicas.count;
+    int32_t *sorted = arena_must_alloc_array(work->in->arena, count, sizeof *sorted);
+    memcpy(sorted, replicas.items, count * sizeof *sorted);
+    qsort(sorted, count, sizeof *sorted, compare_ids);
+    for (size_t i = 0; i < count; i++) {
+        if (meta_image_broker(work->in->image, sorted[i]) == NULL) {
             result_fail(result, WIRE_ERROR_INVALID_REPLICA_ASSIGNMENT,
                         control_text(work,
                                      "The manual partition assignment includes broker %d, but no "
                                      "such broker is registered.",
-                                     id));
+                                     sorted[i]));
+            return false;
+        }
+        if (i > 0 && sorted[i] == sorted[i - 1]) {
+            result_fail(
+                result, WIRE_ERROR_INVALID_REPLICA_ASSIGNMENT,
+                control_text(
+                    work, "The manual partition assignment includes the broker %d more than once.",
+                    sorted[i]));
             return false;
         }
     }
@@ -144,6 +152,61 @@ static bool any_active(const struct control_work *work, const int32_t *ids, int3
     return false;
 }
 
+/* A partition of a manual assignment that was looked at. */
+struct assigned {
+    struct hmap_node node;
+    int32_t index;
+    struct wire_int32s replicas;
+};
+
+static bool assign_one(struct control_work *work,
+                       const struct wire_create_topics_request_creatable_replica_assignment *wanted,
+                       struct hmap *by_index, int32_t factor, topic_result *result)
+{
+    int32_t index = wanted->partition_index;
+    HMAP_FOR_EACH_HASH (node, by_index, hash_u64((uint32_t)index)) {
+        if (HMAP_ENTRY(node, struct assigned, node)->index != index)
+            continue;
+        result_fail(result, WIRE_ERROR_INVALID_REPLICA_ASSIGNMENT,
+                    control_text(work,
+                                 "Found multiple manual partition assignments for partition %d",
+                                 index));
+        return false;
+    }
+    struct wire_int32s replicas = wanted->broker_ids;
+    if (!manual_replicas_ok(work, replicas, factor, result))
+        return false;
+    if (!any_active(work, replicas.items, replicas.count)) {
+        result_fail(result, WIRE_ERROR_INVALID_REPLICA_ASSIGNMENT,
+                    control_text(work,
+                                 "All brokers specified in the manual partition assignment for "
+                                 "partition %d are fenced or in controlled shutdown.",
+                                 index));
+        return false;
+    }
+    struct assigned *assigned = arena_must_alloc(work->in->arena, sizeof *assigned);
+    assigned->index = index;
+    assigned->replicas = replicas;
+    hmap_insert(by_index, &assigned->node, hash_u64((uint32_t)index));
+    return true;
+}
+
+/* The rows of partitions that are all there; NULL: they are not 0, 1, 2, ... */
+static int32_t *assigned_rows(struct control_work *work, const struct hmap *by_index,
+                              int32_t factor)
+{
+    size_t size = (size_t)factor;
+    int32_t *rows = arena_must_alloc_array(work->in->arena, by_index->count * size, sizeof *rows);
+    HMAP_FOR_EACH (node, by_index) {
+        const struct assigned *assigned = HMAP_ENTRY(node, struct assigned, node);
+        if (assigned->index < 0 || (size_t)assigned->index >= by_index->count)
+            return NULL;
+        memcpy(&rows[(size_t)assigned->index * size], assigned->replicas.items,
+               size * sizeof *rows);
+    }
+    return rows;
+}
+
 /* Rows of *factor ids for partitions 0 to *count - 1, NULL: refused. */
 static const int32_t *assign_manually(struct control_work *work, const wanted_topic *topic,
                                       topic_result *result, int32_t *count, int16_t *factor)
@@ -160,43 +223,18 @@ static const int32_t *assign_manually(struct control_work *work, const wanted_to
                                      "numPartitions was not set to -1."));
         return NULL;
     }
-    int32_t partitions = topic->assignments.count;
     int32_t size = topic->assignments.items[0].broker_ids.count;
-    const struct wire_int32s **by_index =
-        arena_must_alloc_array(work->in->arena, (size_t)partitions, sizeof *by_index);
-    for (int32_t i = 0; i < partitions; i++) {
-        int32_t index = topic->assignments.items[i].partition_index;
-        const struct wire_int32s *replicas = &topic->assignments.items[i].broker_ids;
-        if (!manual_replicas_ok(work, *replicas, i == 0 ? 0 : size, result))
-            return NULL;
-        if (!any_active(work, replicas->items, replicas->count)) {
-            result_fail(result, WIRE_ERROR_INVALID_REPLICA_ASSIGNMENT,
-                        control_text(work,
-                                     "All brokers specified in the manual partition assignment for "
-                                     "partition %d are fenced or in controlled shutdown.",
-                                     index));
-            return NULL;
-        }
-        if (index < 0 || index >= partitions) {
-            result_fail(
-                result, WIRE_ERROR_INVALID_REPLICA_ASSIGNMENT,
-                wire_string_from("partitions should be a consecutive 0-based integer sequence"));
-            return NULL;
-        }
-        if (by_index[index] != NULL) {
-            result_fail(result, WIRE_ERROR_INVALID_REPLICA_ASSIGNMENT,
-                        control_text(work,
-                                     "Found multiple manual partition assignments for partition %d",
-                                     index));
-            return NULL;
-        }
-        by_index[index] = replicas;
-    }
-    int32_t *rows =
-        arena_must_alloc_array(work->in->arena, (size_t)partitions * (size_t)size, sizeof *rows);
-    for (int32_t i = 0; i < partitions; i++)
-        memcpy(&rows[(size_t)i * (size_t)size], by_index[i]->items, (size_t)size * sizeof *rows);
-    *count = partitions;
+    struct hmap by_index = HMAP_EMPTY;
+    bool ok = true;
+    for (int32_t i = 0; ok && i < topic->assignments.count; i++)
+        ok = assign_one(work, &topic->assignments.items[i], &by_index, i == 0 ? 0 : size, result);
+    int32_t *rows = ok ? assigned_rows(work, &by_index, size) : NULL;
+    if (ok && rows == NULL)
+        result_fail(
+            result, WIRE_ERROR_INVALID_REPLICA_ASSIGNMENT,
+            wire_string_from("partitions should be a consecutive 0-based integer sequence"));
+    hmap_deinit(&by_index);
+    *count = topic->assignments.count;
     *factor = (int16_t)size;
     return rows;
 }
@@ -225,11 +263,6 @@ static const int32_t *assign(struct control_work *work, const wanted_topic *topi
     *factor = topic->replication_factor > 0
                   ? topic->replication_factor
                   : (int16_t)conf_int(conf, CONF_BROKER_DEFAULT_REPLICATION_FACTOR);
-    if (*count > PARTITIONS_MAX) {
-        result_fail(result, WIRE_ERROR_POLICY_VIOLATION,
-                    wire_string_from("Excessively large number of partitions per request."));
-        return NULL;
-    }
     struct wire_string why;
     const int32_t *rows = control_place(work, *count, *factor, &why);
     if (rows == NULL)
@@ -273,20 +306,21 @@ static void partition_record(struct control_work *work, const struct uuid *topic
 }
 
 static void topic_records(struct control_work *work, const wanted_topic *topic,
-                          const struct uuid *id, const int32_t *rows, int32_t count, int16_t factor)
+                          const struct control_configs *configs, const struct uuid *id,
+                          const int32_t *rows, int32_t count, int16_t factor)
 {
     struct wire_topic_record *record = CONTROL_NEW(work, topic_record);
     record->name = topic->name;
     record->topic_id = *id;
     control_record(work, WIRE_METADATA_RECORD_TOPIC, 0, record);
     bool clears = false;
-    for (int32_t i = 0; i < topic->configs.count; i++) {
-        clears = clears || wire_string_is(topic->configs.items[i].name, "min.insync.replicas");
+    for (size_t i = 0; i < configs->count; i++) {
+        clears = clears || strcmp(configs->items[i].name, "min.insync.replicas") == 0;
         struct wire_config_record *config = CONTROL_NEW(work, config_record);
         config->resource_type = META_RESOURCE_TOPIC;
         config->resource_name = topic->name;
-        config->name = topic->configs.items[i].name;
-        config->value = topic->configs.items[i].value;
+        config->name = wire_string_from(configs->items[i].name);
+        config->value = wire_string_from(configs->items[i].value);
         control_record(work, WIRE_METADATA_RECORD_CONFIG, 0, config);
     }
     if (clears && meta_image_feature(work->in->image, META_FEATURE_ELR_VERSION) >= 1) {
@@ -303,100 +337,37 @@ static void topic_records(struct control_work *work, const wanted_topic *topic,
  * ---------------------------------------------------------------------------------------------------
  */
 
-static bool configs_refused(struct control_work *work, const wanted_topic *topic,
-                            topic_result *result)
+static void create_topic(struct control_work *work, struct control_configs_base *base,
+                         const wanted_topic *topic, topic_result *result)
 {
-    size_t count = topic->configs.count > 0 ? (size_t)topic->configs.count : 0;
-    struct conf_pair *pairs = arena_must_alloc_array(work->in->arena, count + 1, sizeof *pairs);
-    for (size_t i = 0; i < count; i++) {
-        struct wire_string name = topic->configs.items[i].name;
-        struct wire_string value = topic->configs.items[i].value;
-        pairs[i].name = wire_string_to_arena(name, work->in->arena);
-        pairs[i].value = value.data == NULL ? NULL : wire_string_to_arena(value, work->in->arena);
-    }
-    struct buf message = BUF_EMPTY;
-    bool refused = conf_topic_check(work->control->conf, pairs, count, &message) != ERR_OK;
-    if (refused)
-        result_fail(result, WIRE_ERROR_INVALID_CONFIG,
-                    control_text(work, "%s", buf_text(&message)));
-    buf_deinit(&message);
-    return refused;
-}
-
-/* Twice in one request: both are refused. Sorted, so that a long request costs no square. */
-static int compare_wanted(const void *a, const void *b)
-{
-    const wanted_topic *left = *(const wanted_topic *const *)a;
-    const wanted_topic *right = *(const wanted_topic *const *)b;
-    return wire_string_compare(left->name, right->name);
-}
-
-static void mark_duplicates(struct control_work *work,
-                            const struct wire_create_topics_request *request, topic_result *results)
-{
-    size_t count = (size_t)request->topics.count;
-    const wanted_topic **sorted =
-        arena_must_alloc_array(work->in->arena, count + 1, sizeof *sorted);
-    for (size_t i = 0; i < count; i++)
-        sorted[i] = &request->topics.items[i];
-    qsort(sorted, count, sizeof *sorted, compare_wanted);
-    for (size_t i = 1; i < count; i++) {
-        if (!wire_string_equal(sorted[i - 1]->name, sorted[i]->name))
-            continue;
-        struct wire_string text = wire_string_from("Duplicate topic name.");
-        result_fail(&results[sorted[i - 1] - request->topics.items], WIRE_ERROR_INVALID_REQUEST,
-                    text);
-        result_fail(&results[sorted[i] - request->topics.items], WIRE_ERROR_INVALID_REQUEST, text);
-    }
-}
-
-/* Names that this request creates collide with each other as with those that exist. */
-static bool collides_within(const struct wire_create_topics_request *request,
-                            const topic_result *results, int32_t index)
-{
-    struct wire_string name = request->topics.items[index].name;
-    for (int32_t i = 0; i < index; i++) {
-        struct wire_string other = request->topics.items[i].name;
-        if (results[i].error_code == WIRE_ERROR_NONE && collides(name, other.data, other.size))
-            return true;
-    }
-    return false;
-}
-
-static void create_topic(struct control_work *work,
-                         const struct wire_create_topics_request *request, topic_result *results,
-                         int32_t index)
-{
+    const struct wire_create_topics_request *request = work->request;
     const struct meta_image *image = work->in->image;
-    const wanted_topic *topic = &request->topics.items[index];
-    topic_result *result = &results[index];
     struct wire_string name = topic->name;
+    if (name.data != NULL && meta_image_topic(image, name.data, name.size) != NULL) {
+        result_fail(result, WIRE_ERROR_TOPIC_ALREADY_EXISTS,
+                    control_text(work, "Topic '%.*s' already exists.", WIRE_STRING_ARGS(name)));
+        return;
+    }
     struct wire_string refused = name_refused(work, name);
     if (refused.data != NULL) {
         result_fail(result, WIRE_ERROR_INVALID_TOPIC_EXCEPTION, refused);
         return;
     }
-    if (wire_string_is(name, "__cluster_metadata")) {
-        result_fail(
-            result, WIRE_ERROR_INVALID_REQUEST,
-            wire_string_from("Creation of internal topic __cluster_metadata is prohibited."));
-        return;
-    }
-    if (meta_image_topic(image, name.data, name.size) != NULL) {
-        result_fail(result, WIRE_ERROR_TOPIC_ALREADY_EXISTS,
-                    control_text(work, "Topic '%.*s' already exists.", (int)name.size, name.data));
-        return;
-    }
-    const struct meta_topic *collision = name_collision(image, name);
-    if (collision != NULL || collides_within(request, results, index)) {
-        const char *other = collision != NULL ? collision->name.data : "another of this request";
+    char scratch[TOPIC_NAME_BYTES_MAX];
+    memcpy(scratch, name.data, name.size);
+    const struct meta_topic *collision = name_collision(image, scratch, name.size, 0);
+    if (collision != NULL) {
         result_fail(result, WIRE_ERROR_INVALID_TOPIC_EXCEPTION,
-                    control_text(work, "Topic '%.*s' collides with existing topic: %s",
-                                 (int)name.size, name.data, other));
+                    control_text(work, "Topic '%.*s' collides with existing topic: %.*s",
+                                 WIRE_STRING_ARGS(name), WIRE_STRING_ARGS(collision->name)));
         return;
     }
-    if (configs_refused(work, topic, result))
+    struct control_configs configs;
+    struct wire_string wrong = control_configs_of(work, topic, &configs);
+    if (wrong.data != NULL) {
+        result_fail(result, WIRE_ERROR_INVALID_CONFIG, wrong);
         return;
+    }
     int32_t count;
     int16_t factor;
     const int32_t *rows = assign(work, topic, result, &count, &factor);
@@ -404,136 +375,111 @@ static void create_topic(struct control_work *work,
         return;
     result->num_partitions = count;
     result->replication_factor = factor;
-    struct uuid id = control_random_uuid(work);
-    result->topic_id = id;
+    result->topic_id = control_random_uuid(work);
+    control_configs_describe(work, base, &configs, result);
     if (!request->validate_only)
-        topic_records(work, topic, &id, rows, count, factor);
+        topic_records(work, topic, &configs, &result->topic_id, rows, count, factor);
+}
+
+/* ---- What a request asks for ---- */
+
+/* Names by how often they come; of names that come twice nothing is created. */
+struct named {
+    struct hmap_node node;
+    struct wire_string name;
+    bool again;
+    bool told;
+};
+
+static struct named *named_find(struct control_work *work, struct hmap *names,
+                                struct wire_string name)
+{
+    uint64_t hash = hash_bytes(name.data, name.size);
+    HMAP_FOR_EACH_HASH (node, names, hash) {
+        struct named *named = HMAP_ENTRY(node, struct named, node);
+        if (wire_string_equal(named->name, name))
+            return named;
+    }
+    struct named *named = arena_must_alloc(work->in->arena, sizeof *named);
+    named->name = name;
+    hmap_insert(names, &named->node, hash);
+    return named;
+}
+
+static bool is_metadata_log(struct wire_string name)
+{
+    return wire_string_is(name, "__cluster_metadata");
+}
+
+static bool too_many_partitions(const struct control_work *work, struct named *const *named)
+{
+    const struct wire_create_topics_request *request = work->request;
+    int64_t partitions = 0;
+    for (int32_t i = 0; i < request->topics.count; i++) {
+        const wanted_topic *topic = &request->topics.items[i];
+        if (named[i]->again || is_metadata_log(topic->name))
+            continue;
+        if (topic->assignments.count > 0)
+            partitions += topic->assignments.count;
+        else if (topic->num_partitions == -1)
+            partitions += conf_int(work->control->conf, CONF_BROKER_NUM_PARTITIONS);
+        else
+            partitions += topic->num_partitions;
+    }
+    return partitions > PARTITIONS_MAX;
+}
+
+static topic_result *result_add(struct wire_create_topics_response *reply, struct wire_string name)
+{
+    topic_result *result = &reply->topics.items[reply->topics.count++];
+    result->name = name;
+    result->error_message = (struct wire_string){0};
+    return result;
+}
+
+/* What is refused for its name alone comes after the rest, once for each name. */
+static void tell_refused(const struct wire_create_topics_request *request,
+                         struct named *const *named, struct wire_create_topics_response *reply)
+{
+    for (int32_t i = 0; i < request->topics.count; i++) {
+        bool again = named[i]->again;
+        if (named[i]->told || (!again && !is_metadata_log(named[i]->name)))
+            continue;
+        named[i]->told = true;
+        const char *text = again ? "Duplicate topic name."
+                                 : "Creation of internal topic __cluster_metadata is prohibited.";
+        result_fail(result_add(reply, named[i]->name), WIRE_ERROR_INVALID_REQUEST,
+                    wire_string_from(text));
+    }
 }
 
 void control_create_topics(struct control_work *work)
 {
     const struct wire_create_topics_request *request = work->request;
+    size_t count = (size_t)request->topics.count;
+    struct hmap names = HMAP_EMPTY;
+    struct named **named = arena_must_alloc_array(work->in->arena, count + 1, sizeof *named);
+    for (size_t i = 0; i < count; i++) {
+        size_t before = names.count;
+        named[i] = named_find(work, &names, request->topics.items[i].name);
+        named[i]->again = names.count == before;
+    }
+    hmap_deinit(&names);
+    if (too_many_partitions(work, named)) {
+        work->out->reply = control_error_reply(
+            work->api_key, work->version, request, WIRE_ERROR_POLICY_VIOLATION,
+            "Excessively large number of partitions per request.", work->in->arena);
+        return;
+    }
     struct wire_create_topics_response *reply = CONTROL_NEW(work, create_topics_response);
     work->out->reply = reply;
-    int32_t count = request->topics.count;
-    reply->topics.count = count;
     reply->topics.items =
-        CONTROL_NEW_ARRAY(work, create_topics_response_creatable_topic_result, (size_t)count);
-    for (int32_t i = 0; i < count; i++) {
-        reply->topics.items[i].name = request->topics.items[i].name;
-        reply->topics.items[i].error_message = (struct wire_string){0};
+        CONTROL_NEW_ARRAY(work, create_topics_response_creatable_topic_result, count);
+    struct control_configs_base base = {0};
+    for (size_t i = 0; i < count; i++) {
+        const wanted_topic *topic = &request->topics.items[i];
+        if (!named[i]->again && !is_metadata_log(topic->name))
+            create_topic(work, &base, topic, result_add(reply, topic->name));
     }
-    mark_duplicates(work, request, reply->topics.items);
-    for (int32_t i = 0; i < count; i++) {
-        if (reply->topics.items[i].error_code == WIRE_ERROR_NONE)
-            create_topic(work, request, reply->topics.items, i);
-    }
-}
-
-/* ---- Delete
- * ----------------------------------------------------------------------------------------------------
- */
-
-typedef struct wire_delete_topics_response_deletable_topic_result deleted;
-
-static void delete_fail(deleted *result, int16_t error, const char *message)
-{
-    result->error_code = error;
-    result->error_message =
-        message != NULL ? wire_string_from(message) : wire_string_from(wire_error_message(error));
-}
-
-/* NULL: refused. */
-static const struct meta_topic *delete_find(struct control_work *work, bool by_id, deleted *result)
-{
-    const struct meta_image *image = work->in->image;
-    if (by_id && result->name.data != NULL) {
-        delete_fail(result, WIRE_ERROR_INVALID_REQUEST,
-                    "You may not specify both topic name and topic id.");
-        return NULL;
-    }
-    const struct meta_topic *topic =
-        by_id                       ? meta_image_topic_by_id(image, &result->topic_id)
-        : result->name.data == NULL ? NULL
-                                    : meta_image_topic(image, result->name.data, result->name.size);
-    if (topic == NULL && !by_id && result->name.data == NULL)
-        delete_fail(result, WIRE_ERROR_INVALID_REQUEST,
-                    "Neither topic name nor id were specified.");
-    else if (topic == NULL)
-        delete_fail(result,
-                    by_id ? WIRE_ERROR_UNKNOWN_TOPIC_ID : WIRE_ERROR_UNKNOWN_TOPIC_OR_PARTITION,
-                    by_id ? "This server does not host this topic ID."
-                          : "This server does not host this topic-partition.");
-    return topic;
-}
-
-/* A topic that is to go. */
-struct going {
-    struct hmap_node node;
-    const struct meta_topic *topic;
-    deleted *result;
-};
-
-static void delete_one(struct control_work *work, struct hmap *going, bool by_id, deleted *result)
-{
-    const struct meta_topic *topic = delete_find(work, by_id, result);
-    if (topic == NULL)
-        return;
-    uint64_t hash = hash_bytes(topic->id.bytes, sizeof topic->id.bytes);
-    HMAP_FOR_EACH_HASH (node, going, hash) {
-        struct going *other = HMAP_ENTRY(node, struct going, node);
-        if (other->topic != topic)
-            continue;
-        const char *text = by_id ? "Duplicate topic id." : "Duplicate topic name.";
-        delete_fail(result, WIRE_ERROR_INVALID_REQUEST, text);
-        delete_fail(other->result, WIRE_ERROR_INVALID_REQUEST, text);
-        return;
-    }
-    struct going *one = arena_must_alloc(work->in->arena, sizeof *one);
-    one->topic = topic;
-    one->result = result;
-    hmap_insert(going, &one->node, hash);
-    result->topic_id = topic->id;
-    /* The topic goes with the image; the reply outlives it. */
-    result->name = wire_string_copy(topic->name, work->in->arena);
-}
-
-void control_delete_topics(struct control_work *work)
-{
-    const struct wire_delete_topics_request *request = work->request;
-    if (!conf_bool(work->control->conf, CONF_BROKER_DELETE_TOPIC_ENABLE)) {
-        int16_t error =
-            work->version < 3 ? WIRE_ERROR_INVALID_REQUEST : WIRE_ERROR_TOPIC_DELETION_DISABLED;
-        work->out->reply = control_error_reply(work->api_key, work->version, request, error,
-                                               "Topic deletion is disabled.", work->in->arena);
-        return;
-    }
-    struct wire_delete_topics_response *reply = CONTROL_NEW(work, delete_topics_response);
-    work->out->reply = reply;
-    int32_t count = work->version >= 6 ? request->topics.count : request->topic_names.count;
-    reply->responses.count = count;
-    reply->responses.items =
-        CONTROL_NEW_ARRAY(work, delete_topics_response_deletable_topic_result, (size_t)count);
-    struct hmap going = HMAP_EMPTY;
-    for (int32_t i = 0; i < count; i++) {
-        deleted *result = &reply->responses.items[i];
-        bool by_id = false;
-        if (work->version >= 6) {
-            result->name = request->topics.items[i].name;
-            result->topic_id = request->topics.items[i].topic_id;
-            by_id = !uuid_is_zero(&result->topic_id);
-        } else {
-            result->name = request->topic_names.items[i];
-        }
-        delete_one(work, &going, by_id, result);
-    }
-    HMAP_FOR_EACH (node, &going) {
-        struct going *one = HMAP_ENTRY(node, struct going, node);
-        if (one->result->error_code != WIRE_ERROR_NONE)
-            continue;
-        struct wire_remove_topic_record *record = CONTROL_NEW(work, remove_topic_record);
-        record->topic_id = one->topic->id;
-        control_record(work, WIRE_METADATA_RECORD_REMOVE_TOPIC, 0, record);
-    }
-    hmap_deinit(&going);
+    tell_refused(request, named, reply);
 }

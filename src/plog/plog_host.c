@@ -383,43 +383,51 @@ void plog_files_touch(struct plog_files *files)
     list_push_back(&files->host->files, &files->node);
 }
 
+enum release { RELEASE_DONE, RELEASE_BUSY, RELEASE_ASKED };
+
 /*
  * Give up the files of a segment that nobody uses. What is not synced stays open, so that the sync
  * that comes learns of every write that failed; it is asked for here.
  */
-static bool files_release(struct plog_files *files)
+static enum release files_release(struct plog_files *files)
 {
     struct plog *plog = files->plog;
     if (files->refs > 1 || plog->busy != PLOG_BUSY_NONE)
-        return false;
+        return RELEASE_BUSY;
     struct plog_segment *segment = &plog->segments[plog_segment_find(plog, files->base_offset)];
     ASSERT(segment->files == files);
     if (segment->dirty) {
         plog->checkpoint_wanted = true;
         plog_poke(plog);
-        return false;
+        return RELEASE_ASKED;
     }
     if (segment == plog_active(plog) && plog->tail != NULL) {
         plog_tail_flush(plog);
         if (plog->state != PLOG_STATE_OPEN)
-            return false;
+            return RELEASE_BUSY;
         mem_free(plog->tail);
         plog->tail = NULL;
     }
     plog_segment_drop_files(segment);
-    return true;
+    return RELEASE_DONE;
 }
 
-static void files_trim(struct plog_host *host)
+/* So many checkpoints are asked for at a time when too many files are open: each frees three. */
+#define TRIM_ASK_MAX 64
+
+/* `keep` was opened for somebody who has not used it yet. */
+static void files_trim(struct plog_host *host, const struct plog_files *keep)
 {
     uint64_t now = env_now_ns(host->env);
+    uint32_t asked = 0;
     /* Each file is looked at once: those that cannot go stay where they are. */
     LIST_FOR_EACH_SAFE (node, after, &host->files) {
         struct plog_files *files = LIST_ENTRY(node, struct plog_files, node);
         bool idle = now - files->used_ns >= host->idle_close_ns;
-        if (!idle && host->open_files <= host->open_files_max)
+        if ((!idle && host->open_files <= host->open_files_max) || asked == TRIM_ASK_MAX)
             break;
-        (void)files_release(files);
+        if (files != keep && files_release(files) == RELEASE_ASKED)
+            asked++;
     }
 }
 
@@ -429,7 +437,7 @@ void plog_host_opened(struct plog_host *host, struct plog_files *files)
     if (files->plog != NULL)
         list_push_back(&host->files, &files->node);
     if (host->open_files > host->open_files_max)
-        files_trim(host);
+        files_trim(host, files);
     plog_host_timer_by(host, env_now_ns(host->env) + host->idle_close_ns);
 }
 
@@ -488,7 +496,7 @@ static void timer_fire(struct env *env, struct env_timer *timer)
     }
     uint64_t now = env_now_ns(env), next = UINT64_MAX;
     expire_producers(host, now);
-    files_trim(host);
+    files_trim(host, NULL);
     flush_due(host, now, &next);
     for (uint32_t i = 0; i < host->dir_count; i++)
         janitor_start(host, i);

@@ -210,8 +210,8 @@ static void activate_done(struct env *env, struct env_job *base)
     files->timeindex = job->timeindex;
     files->index_count = job->index_count;
     segment->files = files;
-    plog_host_opened(plog->host, files);
     plog->tail = tail_new();
+    plog_host_opened(plog->host, files);
     plog->tail->timeindex_count = job->timeindex_count;
     plog->tail->time_last = job->time_last;
     plog->tail->bytes_since_index = job->size_bytes - job->index_last.position;

@@ -97,6 +97,7 @@ static struct conf *conf_make(const struct broker_options *options)
     pair_add(&pairs, "log.flush.start.offset.checkpoint.interval.ms", options->checkpoint_ms);
     pair_add(&pairs, "replica.high.watermark.checkpoint.interval.ms", options->checkpoint_ms);
     pair_add(&pairs, "log.index.interval.bytes", options->index_interval);
+    pair_add(&pairs, "log.initial.task.delay.ms", options->retention_check_ms);
     pair_add(&pairs, "log.retention.check.interval.ms", options->retention_check_ms);
     pair_add(&pairs, "connections.max.idle.ms", options->idle_ms);
     return conf_of(pairs.items, pairs.count);

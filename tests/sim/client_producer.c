@@ -244,6 +244,9 @@ static void batch_error(struct producer *producer, struct batch *batch, int16_t 
         producer->producer_epoch = -1; /* begin again */
         return;
     }
+    /* Memory for a batch that could not be had is told as its being too large. */
+    if (error == WIRE_ERROR_MESSAGE_TOO_LARGE && client->model->memory_short)
+        return;
     SIM_CHECK(client->world, wire_error_retriable(error) && error != WIRE_ERROR_CORRUPT_MESSAGE,
               "Produce of lane %d: %s", lane->index, wire_error_name(error));
 }

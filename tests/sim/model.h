@@ -95,6 +95,7 @@ struct model {
     bool audit_after_power; /* the next audit finds what a power loss left */
     bool gate_closed;       /* nobody but the audit sends */
     bool strangers_gone;    /* the world is healed */
+    bool memory_short;      /* allocations of the node have failed */
     bool syncs_hold;        /* no sync has failed since the machine's start */
     uint64_t progress;      /* grows with everything that is achieved */
     uint64_t acked_count;

@@ -15,5 +15,7 @@ extern const struct scenario scenarios[]; /* the first one is the default; ends 
 /* scenario_node.c */
 void scenario_node(struct sim_world *world);
 void scenario_node_calm(struct sim_world *world);
+void scenario_node_memory(struct sim_world *world);
+void scenario_node_nth(struct sim_world *world);
 
 #endif

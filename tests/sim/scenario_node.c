@@ -40,6 +40,7 @@ enum fault {
     FAULT_PAUSE,
     FAULT_PAUSE_CLIENT,
     FAULT_CLOCK,
+    FAULT_MEMORY,
     FAULT_COUNT,
 };
 
@@ -312,6 +313,7 @@ static void heal_fire(struct sim_world *world, struct sim_event *event)
         sim_storage_break(storage, path, ERR_OK);
     }
     sim_storage_chance(storage, false);
+    broker_of(s)->memory.fail_in = 0;
     sim_node_resume(broker_of(s));
     for (size_t i = 0; i < s->host_count; i++)
         sim_node_resume(s->hosts[i].node);
@@ -394,6 +396,11 @@ static void fault_happen(struct node_scenario *s, enum fault fault)
         break;
     case FAULT_CLOCK:
         clock_fault(s);
+        break;
+    case FAULT_MEMORY:
+        s->model.memory_short = true;
+        node->memory.fail_in = 1 + prng_below(&s->prng, 300);
+        node->memory.fail_more = prng_chance(&s->prng, 1, 2) ? 0 : prng_below(&s->prng, 20);
         break;
     case FAULT_COUNT:
         UNREACHABLE();
@@ -517,7 +524,15 @@ static void stop_and_look(struct node_scenario *s, bool power)
     finish_or_fail(s, "started after a clean stop");
 }
 
-static void run(struct sim_world *world, uint32_t fault_kinds, uint32_t faults)
+/* `nth`: one planned fault instead, in the first life of the node. NULL: none. */
+static bool nth_goes_on(void *context)
+{
+    struct node_scenario *s = context;
+    return !sim_storage_plan_hit(broker_of(s)->storage) && !all_done(s);
+}
+
+static void run(struct sim_world *world, uint32_t fault_kinds, uint32_t faults,
+                const struct sim_fault *nth)
 {
     struct node_scenario *s = sim_alloc(sizeof *s);
     s->world = world;
@@ -547,12 +562,19 @@ static void run(struct sim_world *world, uint32_t fault_kinds, uint32_t faults)
     if (prng_chance(&setup, 1, 2))
         (void)host_add(s, KIND_STRANGER, "stranger");
 
+    if (nth != NULL)
+        sim_storage_plan(broker_of(s)->storage, nth);
     broker_boot(s);
     for (size_t i = 0; i < s->host_count; i++)
         sim_node_boot(s->hosts[i].node, 1, &client_process_ops, &s->hosts[i]);
     if (s->faults_left > 0) {
         sim_event_set(world, &s->fault, world->now_ns + sim_draw(&s->prng, 2 * s->fault_every_ns));
         (void)sim_world_run_while(world, safety_goes_on, s, 3600 * SIM_S);
+    }
+    if (nth != NULL) {
+        /* Until it has happened, or all is done without it. */
+        (void)sim_world_run_while(world, nth_goes_on, s, 600 * SIM_S);
+        sim_world_run_for(world, prng_below(&s->prng, SIM_S));
     }
     heal_all(s);
     finish_or_fail(s, "everything is healed");
@@ -577,10 +599,29 @@ void scenario_node(struct sim_world *world)
     sim_options_draw(&world->options, &prng);
     /* Each kind of fault is in half of the worlds. */
     uint32_t kinds = (uint32_t)prng_below(&prng, 1u << FAULT_COUNT);
-    run(world, kinds, 1 + (uint32_t)prng_below(&prng, 20));
+    kinds &= ~(1u << FAULT_MEMORY);
+    run(world, kinds, 1 + (uint32_t)prng_below(&prng, 20), NULL);
+}
+
+void scenario_node_memory(struct sim_world *world)
+{
+    run(world, 1u << FAULT_MEMORY | 1u << FAULT_KILL | 1u << FAULT_POWER, 20, NULL);
 }
 
 void scenario_node_calm(struct sim_world *world)
 {
-    run(world, 0, 0);
+    run(world, 0, 0, NULL);
+}
+
+/* The seed is the number: its call on the disk fails, or is the last one. A calm world of few
+ * kinds, so that neighbouring seeds are much the same but for the call. */
+void scenario_node_nth(struct sim_world *world)
+{
+    static const enum sim_fault_kind kinds[] = {SIM_FAULT_ERROR, SIM_FAULT_KILL, SIM_FAULT_POWER,
+                                                SIM_FAULT_ERROR};
+    struct sim_fault fault = {.kind = kinds[world->seed % ARRAY_COUNT(kinds)],
+                              .err = world->seed % 8 < 4 ? ERR_IO : ERR_NOSPACE,
+                              .ops = SIM_OPS_ALL,
+                              .countdown = 1 + world->seed / ARRAY_COUNT(kinds)};
+    run(world, 0, 0, &fault);
 }

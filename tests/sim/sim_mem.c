@@ -27,6 +27,11 @@ void *__real_mem_alloc(size_t size);
 void *__real_mem_try_alloc(size_t size);
 void __real_mem_free(void *ptr);
 
+struct arena;
+void *__real_arena_must_alloc(struct arena *arena, size_t size);
+void *__real_arena_must_alloc_array(struct arena *arena, size_t count, size_t size);
+void *__wrap_arena_must_alloc(struct arena *arena, size_t size);
+void *__wrap_arena_must_alloc_array(struct arena *arena, size_t count, size_t size);
 void *__wrap_mem_alloc(size_t size);
 void *__wrap_mem_zalloc(size_t size);
 void *__wrap_mem_realloc(void *ptr, size_t size);
@@ -114,12 +119,41 @@ void *__wrap_mem_alloc(size_t size)
     return block_link(__real_mem_alloc(sizeof(struct block) + size), size);
 }
 
+/* Inside what ends the process when there is no memory. */
+static unsigned must_depth;
+
+static bool fails_now(void)
+{
+    if (must_depth > 0 || current == NULL || current->fail_in == 0 || --current->fail_in > 0)
+        return false;
+    current->fail_in = current->fail_more > 0;
+    current->fail_more -= current->fail_more > 0;
+    current->fail_count++;
+    return true;
+}
+
 void *__wrap_mem_try_alloc(size_t size)
 {
-    if (size > SIZE_MAX - sizeof(struct block))
+    if (size > SIZE_MAX - sizeof(struct block) || fails_now())
         return NULL;
     struct block *block = __real_mem_try_alloc(sizeof(struct block) + size);
     return block == NULL ? NULL : block_link(block, size);
+}
+
+void *__wrap_arena_must_alloc(struct arena *arena, size_t size)
+{
+    must_depth++;
+    void *ptr = __real_arena_must_alloc(arena, size);
+    must_depth--;
+    return ptr;
+}
+
+void *__wrap_arena_must_alloc_array(struct arena *arena, size_t count, size_t size)
+{
+    must_depth++;
+    void *ptr = __real_arena_must_alloc_array(arena, count, size);
+    must_depth--;
+    return ptr;
 }
 
 void *__wrap_mem_zalloc(size_t size)

@@ -22,7 +22,10 @@ struct sim_mem_owner {
     struct list blocks;
     size_t block_count;
     size_t bytes;
-    size_t bytes_max; /* the most there ever was */
+    size_t bytes_max;    /* the most there ever was */
+    uint64_t fail_in;    /* the how-manieth fallible allocation from now fails; 0: none */
+    uint64_t fail_more;  /* and so many after it */
+    uint64_t fail_count; /* that failed */
 };
 
 void sim_mem_owner_init(struct sim_mem_owner *owner);

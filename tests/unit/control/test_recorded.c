@@ -1,7 +1,8 @@
 /*
  * Decisions compared with those of Apache Kafka 4.3.1's own controller classes, which
  * recorder/ControlRecorder.java asked: the same requests over the same metadata must get the same
- * replies and the same records. The format of the files is described there.
+ * replies and the same records. The format of the files is described there; CONTROL_RECORDED names
+ * another file to replay.
  */
 #include "../unit.h"
 #include "base/buf.h"
@@ -206,14 +207,21 @@ static int compare_texts(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* In what order partitions change is nobody's business: each run of such records is sorted. */
-static void texts_normalize(struct texts *texts)
+/* In what order partitions change, or settings are written, is nobody's business: each run of such
+ * records is sorted. */
+static void texts_sort(struct texts *texts, const char *kind)
 {
     for (size_t begin = 0, end; begin < texts->count; begin = end + 1) {
-        for (end = begin; end < texts->count && begins(texts->lines[end], "record 5 "); end++)
+        for (end = begin; end < texts->count && begins(texts->lines[end], kind); end++)
             continue;
         qsort(&texts->lines[begin], end - begin, sizeof texts->lines[0], compare_texts);
     }
+}
+
+static void texts_normalize(struct texts *texts)
+{
+    texts_sort(texts, "record 4 ");
+    texts_sort(texts, "record 5 ");
 }
 
 static void compare(struct replay *replay, struct texts *expected, struct texts *ours)
@@ -383,10 +391,17 @@ static void brokers_come_and_go(void **state)
     replay_file(DATA "cluster.txt");
 }
 
+static void topics_are_created(void **state)
+{
+    UNUSED(state);
+    replay_file(DATA "topics.txt");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(brokers_come_and_go),
+        cmocka_unit_test(topics_are_created),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -435,12 +435,113 @@ public class ControlRecorder {
         }
     }
 
+    /* ---- Requests to create topics ---- */
+
+    static final String[] NAMES = {"a.b", "a_b", "a", "", ".", "..", "x y", "caf\u00e9", "__consumer_offsets", "q-1", "a.b_c", "a_b.c"};
+    static final String[][] RIGHT = {{"retention.ms", "-1"}, {"retention.ms", " 5 "}, {"cleanup.policy", "compact"},
+        {"cleanup.policy", "compact,delete"}, {"cleanup.policy", ""}, {"min.insync.replicas", "2"}, {"segment.bytes", "1048576"},
+        {"unclean.leader.election.enable", "TRUE"}, {"compression.type", "zstd"}, {"compression.zstd.level", "-7"},
+        {"message.timestamp.type", "LogAppendTime"}, {"min.cleanable.dirty.ratio", "0.25"}, {"flush.messages", "1"},
+        {"leader.replication.throttled.replicas", "*"}, {"leader.replication.throttled.replicas", "0:1,1:2"},
+        {"local.retention.ms", "5"}, {"preallocate", "true"}};
+    /** Of two wrong ones either may be told, so that no request has two. */
+    static final String[][] WRONG = {{"retention.ms", "x"}, {"retention.ms", null}, {"cleanup.policy", "foo"},
+        {"min.insync.replicas", "0"}, {"segment.bytes", "1000"}, {"unclean.leader.election.enable", "yes"}, {"no.such.thing", "1"},
+        {"No.such", null}, {"compression.type", "ZSTD"}, {"compression.gzip.level", "0"}, {"min.cleanable.dirty.ratio", "1.5"},
+        {"flush.messages", "0"}, {"follower.replication.throttled.replicas", "foo"}, {"remote.storage.enable", "true"},
+        {"segment.jitter.ms", "-1"}, {"max.message.bytes", "1e3"}, {"index.interval.bytes", "99999999999"},
+        {"min.compaction.lag.ms", "9223372036854775808"}, {"", "1"}, {"retention.ms", ""}, {"message.timestamp.type", "createtime"}};
+
+    String topicName() {
+        if (random.nextInt(4) == 0) return NAMES[random.nextInt(NAMES.length)];
+        if (random.nextInt(30) == 0) return "n".repeat(249 + random.nextInt(2));
+        return "t" + random.nextInt(40);
+    }
+
+    void add(CreateTopicsRequestData.CreatableTopic topic, String[] setting) {
+        topic.configs().add(new CreateTopicsRequestData.CreatableTopicConfig().setName(setting[0]).setValue(setting[1]));
+    }
+
+    CreateTopicsRequestData.CreatableTopic randomTopic(boolean validateOnly) {
+        CreateTopicsRequestData.CreatableTopic topic;
+        if (!validateOnly || random.nextBoolean()) {
+            int partitions = 1 + random.nextInt(3);
+            int[][] rows = new int[partitions][];
+            for (int i = 0; i < partitions; i++) {
+                rows[i] = new int[random.nextInt(14) == 0 ? random.nextInt(3) : 2];
+                for (int j = 0; j < rows[i].length; j++)
+                    rows[i][j] = random.nextInt(20) == 0 ? random.nextInt(9) : 1 + (i + j + random.nextInt(2)) % 5;
+            }
+            topic = assigned(topicName(), rows);
+            if (random.nextInt(20) == 0) topic.setNumPartitions(3);
+            if (random.nextInt(20) == 0) topic.setReplicationFactor((short) 2);
+            if (random.nextInt(12) == 0)
+                topic.assignments().add(new CreateTopicsRequestData.CreatableReplicaAssignment()
+                    .setPartitionIndex(random.nextInt(7) - 1).setBrokerIds(List.of(1, 2)));
+        } else {
+            topic = new CreateTopicsRequestData.CreatableTopic().setName(topicName())
+                .setNumPartitions(random.nextInt(5) == 0 ? random.nextInt(4) - 2 : 1 + random.nextInt(9))
+                .setReplicationFactor((short) (random.nextInt(5) - 1));
+        }
+        for (int i = random.nextInt(4) - 1; i > 0; i--)
+            add(topic, RIGHT[random.nextInt(RIGHT.length)]);
+        if (random.nextInt(6) == 0)
+            add(topic, WRONG[random.nextInt(WRONG.length)]);
+        return topic;
+    }
+
+    /** The controller never sees a name twice: that is refused before. */
+    void stepTopics() throws Exception {
+        boolean validateOnly = random.nextInt(3) == 0;
+        CreateTopicsRequestData request = new CreateTopicsRequestData().setValidateOnly(validateOnly);
+        java.util.HashSet<String> names = new java.util.HashSet<>();
+        for (int i = random.nextInt(5) == 0 ? 3 : 1; i > 0; i--) {
+            CreateTopicsRequestData.CreatableTopic topic = randomTopic(validateOnly);
+            if (names.add(topic.name())) request.topics().add(topic);
+        }
+        if (random.nextInt(60) == 0) request.topics().iterator().next().setNumPartitions(10001);
+        create(request, (short) (validateOnly ? 2 + random.nextInt(5) : 2 + random.nextInt(6)));
+    }
+
+    static void topics(String name, long seed, int steps) throws Exception {
+        Random random = new Random(seed);
+        Map<String, Object> conf = new TreeMap<>();
+        if (random.nextInt(3) == 0) conf.put("num.partitions", "3");
+        if (random.nextInt(3) == 0) conf.put("default.replication.factor", "2");
+        if (random.nextInt(3) == 0) conf.put("log.retention.hours", "5");
+        if (random.nextInt(3) == 0) conf.put("compression.type", "gzip");
+        if (random.nextInt(3) == 0) conf.put("min.insync.replicas", "2");
+        short[] levels = {30, 30, 25, 16};
+        short level = levels[random.nextInt(levels.length)];
+        ControlRecorder recorder = new ControlRecorder(name, random, conf, level, level >= 23 && random.nextBoolean());
+        for (String[] pair : new String[][] {{"", "log.roll.ms", "77"}, {"", "log.cleanup.policy", "compact"}, {"1", "log.roll.ms", "78"}, {"7", "log.roll.ms", "79"}})
+            if (random.nextInt(4) == 0)
+                recorder.write(new ApiMessageAndVersion(new ConfigRecord().setResourceType((byte) 4).setResourceName(pair[0])
+                    .setName(pair[1]).setValue(pair[2]), (short) 0));
+        if (random.nextInt(6) == 0) recorder.stepTopics();
+        for (int id = 1; id <= BROKERS; id++) {
+            recorder.dirs.put(id, random.nextInt(3) == 0 ? List.of(recorder.uuid(), recorder.uuid()) : List.of(recorder.uuid()));
+            recorder.register(recorder.registration(id, recorder.uuid(), -1, "r" + id % 2, recorder.dirs.get(id)), (short) 4);
+            if (random.nextInt(6) == 0) continue;
+            recorder.heartbeat(id, recorder.epochOf(id), recorder.nextOffset - 1, false, false, List.of(),
+                random.nextInt(5) == 0 ? recorder.dirs.get(id) : List.of(), (short) (level >= 30 ? 2 : 1));
+        }
+        for (int i = 0; i < steps; i++) {
+            recorder.time(1);
+            if (random.nextInt(10) == 0) recorder.heartbeat(1 + random.nextInt(BROKERS), recorder.epochOf(1 + random.nextInt(BROKERS)),
+                recorder.nextOffset - 1, random.nextInt(4) == 0, random.nextInt(4) == 0, List.of(), null, (short) (level >= 30 ? 2 : 1));
+            recorder.stepTopics();
+        }
+    }
+
     public static void main(String[] args) throws Exception {
         long seed = Long.parseLong(args[1]);
         int scenarios = Integer.parseInt(args[2]);
-        int steps = args.length > 3 ? Integer.parseInt(args[3]) : 40;
-        for (int i = 0; i < scenarios; i++)
-            cluster("cluster-" + (seed + i), seed + i, steps);
+        int steps = Integer.parseInt(args[3]);
+        for (int i = 0; i < scenarios; i++) {
+            if (args[0].equals("cluster")) cluster("cluster-" + (seed + i), seed + i, steps);
+            else topics("topics-" + (seed + i), seed + i, steps);
+        }
         OUT.flush();
     }
 }
