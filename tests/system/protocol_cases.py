@@ -1,5 +1,5 @@
 """The script of test_protocol: what is asked, in order. A case is a line of s.ask(name, api, versions, request) or
-s.raw(name, bytes); the answers expected are in protocol_expected.txt."""
+s.raw(name, bytes); the answers expected are in protocol_expected/."""
 import struct
 import uuid
 
