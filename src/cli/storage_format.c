@@ -5,7 +5,10 @@
 #include "os/os.h"
 #include "quorum/storage.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+#define VOTERS_MAX 1000
 
 struct formatting {
     struct cli_call *call;
@@ -56,6 +59,74 @@ static bool add_standalone(struct formatting *formatting)
     return true;
 }
 
+/* id@host:port:directory */
+static bool parse_voter(struct cli_call *call, const char *listener, const char *text,
+                        struct quorum_format_voter *out)
+{
+    const char *at = strchr(text, '@');
+    const char *last = strrchr(text, ':');
+    size_t digits = strspn(text, "0123456789");
+    struct quorum_endpoint *endpoint = arena_must_alloc(&call->arena, sizeof *endpoint);
+    *endpoint = (struct quorum_endpoint){.listener = listener};
+    bool ok = at != NULL && last != NULL && last > at && digits > 0 && digits <= 9 &&
+              text + digits == at &&
+              uuid_from_text(last + 1, strlen(last + 1), &out->directory_id) == ERR_OK &&
+              !uuid_is_zero(&out->directory_id);
+    if (ok) {
+        char *address = arena_must_alloc(&call->arena, (size_t)(last - at));
+        memcpy(address, at + 1, (size_t)(last - at) - 1);
+        ok =
+            conf_address_parse(&call->arena, address, &endpoint->host, &endpoint->port) == ERR_OK &&
+            *endpoint->host != '\0';
+    }
+    if (!ok) {
+        cli_complain(call, "\"%s\" is not of the form id@host:port:directory-id", text);
+        return false;
+    }
+    out->id = (int32_t)strtol(text, NULL, 10);
+    out->endpoints = endpoint;
+    out->endpoint_count = 1;
+    return true;
+}
+
+static bool add_initial_controllers(struct formatting *formatting, const char *text)
+{
+    struct cli_call *call = formatting->call;
+    const struct conf_listener *own = controller_listener(formatting->conf);
+    struct conf_list names = conf_list(formatting->conf, CONF_BROKER_CONTROLLER_LISTENER_NAMES);
+    const char *listener = own != NULL ? own->name : names.items[0];
+    struct quorum_format_voter *voters =
+        arena_must_alloc_array(&call->arena, VOTERS_MAX, sizeof *voters);
+    size_t count = 0;
+    for (const char *at = text; *at != '\0';) {
+        size_t size = strcspn(at, ",");
+        char *one = arena_must_alloc(&call->arena, size + 1);
+        memcpy(one, at, size);
+        if (count == VOTERS_MAX) {
+            cli_complain(call, "--initial-controllers has more than %d entries", VOTERS_MAX);
+            return false;
+        }
+        if (!parse_voter(call, listener, one, &voters[count]))
+            return false;
+        for (size_t i = 0; i < count; i++) {
+            if (voters[i].id == voters[count].id) {
+                cli_complain(call, "--initial-controllers has node %d twice", voters[i].id);
+                return false;
+            }
+        }
+        count++;
+        at += size;
+        at += *at == ',';
+    }
+    if (count == 0) {
+        cli_complain(call, "--initial-controllers names no voter");
+        return false;
+    }
+    formatting->options.voters = voters;
+    formatting->options.voter_count = count;
+    return true;
+}
+
 /* Who votes: the settings, the log, or nobody yet. */
 static bool choose_voters(struct formatting *formatting)
 {
@@ -64,22 +135,28 @@ static bool choose_voters(struct formatting *formatting)
     conf_voters(formatting->conf, &fixed);
     bool standalone = cli_has(call, "standalone");
     bool none = cli_has(call, "no-initial-controllers");
-    if (standalone && none) {
-        cli_complain(call, "--standalone and --no-initial-controllers exclude each other");
+    const char *initial = cli_value(call, "initial-controllers");
+    if (standalone + none + (initial != NULL) > 1) {
+        cli_complain(call, "--standalone, --initial-controllers and --no-initial-controllers "
+                           "exclude each other");
         return false;
     }
-    if (fixed > 0 && standalone) {
-        cli_complain(call, "controller.quorum.voters fixes the voters, so there can be no "
-                           "--standalone. For a quorum that can change leave it out and set "
-                           "controller.quorum.bootstrap.servers instead");
+    if (fixed > 0 && (standalone || initial != NULL)) {
+        cli_complain(call,
+                     "controller.quorum.voters fixes the voters, so there can be no --%s. "
+                     "For a quorum that can change leave it out and set "
+                     "controller.quorum.bootstrap.servers instead",
+                     standalone ? "standalone" : "initial-controllers");
         return false;
     }
     if (standalone)
         return add_standalone(formatting);
+    if (initial != NULL)
+        return add_initial_controllers(formatting, initial);
     if (!none && fixed == 0 && conf_is_controller(formatting->conf)) {
         cli_complain(call, "controller.quorum.voters is not set, so one of these has to say who "
-                           "votes: --standalone (this controller alone) or "
-                           "--no-initial-controllers (it joins others later)");
+                           "votes: --standalone (this controller alone), --initial-controllers "
+                           "(these), --no-initial-controllers (it joins others later)");
         return false;
     }
     return true;
@@ -118,6 +195,20 @@ static bool choose_features(struct formatting *formatting)
     return true;
 }
 
+static bool choose_users(struct formatting *formatting)
+{
+    struct cli_call *call = formatting->call;
+    const char *const *texts;
+    size_t count = cli_values(call, "add-scram", &texts);
+    struct quorum_format_scram *users = arena_must_alloc_array(&call->arena, count, sizeof *users);
+    for (size_t i = 0; i < count; i++)
+        if (!cli_parse_scram(call, texts[i], &users[i]))
+            return false;
+    formatting->options.scram = users;
+    formatting->options.scram_count = count;
+    return true;
+}
+
 static int format(struct cli_call *call, const struct conf *conf)
 {
     struct formatting formatting = {.call = call, .conf = conf};
@@ -131,7 +222,7 @@ static int format(struct cli_call *call, const struct conf *conf)
     options->random = random_bytes;
     options->say = say;
     options->context = call;
-    if (!choose_voters(&formatting) || !choose_features(&formatting))
+    if (!choose_voters(&formatting) || !choose_features(&formatting) || !choose_users(&formatting))
         return CLI_FAILED;
     char error[QUORUM_ERROR_BYTES];
     enum err err = quorum_format(os_disk(), options, error);
@@ -160,11 +251,16 @@ static const struct cli_option options[] = {
     CLI_CONFIG_OPTIONS,
     {"cluster-id", 't', "ID", false, "the cluster's id, the same for all its nodes"},
     {"standalone", 's', NULL, false, "this controller is the only voter so far"},
+    {"initial-controllers", 'I', "VOTERS", false,
+     "the voters, id@host:port:directory-id, separated by commas; the same for all of them"},
     {"no-initial-controllers", 'N', NULL, false, "this controller joins a quorum later"},
     {"ignore-formatted", 'g', NULL, false, "leave folders that are formatted already as they are"},
     {"release-version", 'r', "RELEASE", false,
      "the release whose features the cluster begins with; the newest by default"},
     {"feature", 'f', "feature=level", true, "a feature that begins at another level"},
+    {"add-scram", 'S', "USER", true,
+     "a user that the cluster begins with: SCRAM-SHA-256=[name=alice,password=secret], or -512; "
+     "iterations=8192 and salt=BASE64 as well, saltedpassword=BASE64 instead of the password"},
 };
 
 const struct cli_command cli_storage_format = {
@@ -175,7 +271,11 @@ const struct cli_command cli_storage_format = {
         "one cluster. (`ottla start` without settings does this by itself.)",
     .examples = "  ottla storage format -t $(ottla storage random-uuid) -c server.properties "
                 "--standalone\n"
-                "  ottla storage format -t $ID -c broker.properties -o log.dirs=/data\n",
+                "  ottla storage format -t $ID -c broker.properties -o log.dirs=/data\n"
+                "  ottla storage format -t $ID -c server.properties -s \\\n"
+                "      --add-scram \"SCRAM-SHA-512=[name=admin,password=$PASSWORD]\"\n"
+                "  ottla storage format -t $ID -c controller1.properties --initial-controllers \\\n"
+                "      1@a:9093:JEXY6aqzQY-32P5TStzaFg,2@b:9093:MvDxzVmcRsaTz33bUuRU6A\n",
     .options = options,
     .option_count = ARRAY_COUNT(options),
     .run = run,

@@ -84,6 +84,23 @@ void os_random(void *out, size_t size);
 uint64_t os_now_ns(void); /* the clock of env_now_ns */
 int64_t os_wall_ms(void);
 
+/* ---- Hashes, by OpenSSL */
+
+enum os_hash { OS_HASH_SHA256, OS_HASH_SHA512 };
+#define OS_HASH_BYTES_MAX 64
+
+/* 32 and 64. */
+size_t os_hash_bytes(enum os_hash hash);
+/* `out` has room for os_hash_bytes. */
+void os_digest(enum os_hash hash, const void *data, size_t size, uint8_t *out);
+void os_hmac(enum os_hash hash, const void *key, size_t key_size, const void *data, size_t size,
+             uint8_t *out);
+/* PBKDF2 with HMAC of this hash (RFC 8018), as long as the hash. iterations >= 1. */
+void os_pbkdf2(enum os_hash hash, const void *password, size_t password_size, const void *salt,
+               size_t salt_size, uint32_t iterations, uint8_t *out);
+
+/* ---- Log */
+
 /*
  * Log lines go to standard error, each with one write: local time with milliseconds, level, room,
  * line; in colour on a terminal (unless NO_COLOR is set). Control characters in a line are

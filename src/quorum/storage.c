@@ -362,14 +362,28 @@ static enum err make_folder(struct env_disk *disk, const char *dir)
     return err;
 }
 
+/* This node's among the voters, or NULL. */
+static const struct quorum_format_voter *own_voter(const struct quorum_format_options *options)
+{
+    for (size_t i = 0; i < options->voter_count; i++)
+        if (options->voters[i].id == options->node_id)
+            return &options->voters[i];
+    return NULL;
+}
+
 static enum err format_dir(struct format *format, const char *dir)
 {
     const struct quorum_format_options *options = format->options;
     bool is_metadata = strcmp(dir, options->metadata_dir) == 0;
-    struct uuid directory_id = new_directory_id(format);
+    const struct quorum_format_voter *voter = is_metadata ? own_voter(options) : NULL;
+    /* A voter is known to the others by the id that they were all formatted with. */
+    struct uuid directory_id = voter != NULL && !uuid_is_zero(&voter->directory_id)
+                                   ? voter->directory_id
+                                   : new_directory_id(format);
     say(format, "Formatting %s %s with metadata.version %s.",
         !is_metadata               ? "data directory"
-        : options->voter_count > 0 ? "dynamic metadata voter directory"
+        : voter != NULL            ? "dynamic metadata voter directory"
+        : options->voter_count > 0 ? "dynamic metadata directory"
                                    : "metadata directory",
         dir, meta_version_name(format->metadata_version));
     enum err err = make_folder(format->disk, dir);

@@ -5,6 +5,7 @@
  */
 #include "wire/wire_int.h"
 
+#include "base/base64.h"
 #include "wire/schema.h"
 
 #include <inttypes.h>
@@ -103,17 +104,8 @@ static void print_text(struct printer *printer, const char *data, size_t size)
 
 static void print_base64(struct buf *out, const uint8_t *data, size_t size)
 {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     buf_put(out, "\"", 1);
-    for (size_t i = 0; i < size; i += 3) {
-        size_t more = size - i;
-        uint32_t bits = (uint32_t)data[i] << 16 | (more > 1 ? (uint32_t)data[i + 1] << 8 : 0) |
-                        (more > 2 ? data[i + 2] : 0);
-        char text[4] = {digits[bits >> 18], digits[bits >> 12 & 63],
-                        more > 1 ? digits[bits >> 6 & 63] : '=',
-                        more > 2 ? digits[bits & 63] : '='};
-        buf_put(out, text, sizeof text);
-    }
+    base64_put(out, data, size);
     buf_put(out, "\"", 1);
 }
 

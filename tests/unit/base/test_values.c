@@ -1,5 +1,6 @@
 /* varint, uuid, prng, err and log. */
 #include "../unit.h"
+#include "base/base64.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/prng.h"
@@ -224,12 +225,52 @@ static void test_log(void **state)
     assert_string_equal(log_level_name((enum log_level)99), "unknown");
 }
 
+static void test_base64(void **state)
+{
+    UNUSED(state);
+    static const struct {
+        const char *bytes;
+        const char *text;
+    } cases[] = {{"", ""},
+                 {"f", "Zg=="},
+                 {"fo", "Zm8="},
+                 {"foo", "Zm9v"},
+                 {"foob", "Zm9vYg=="},
+                 {"fooba", "Zm9vYmE="},
+                 {"\xff\xef\xbe", "/+++"}};
+    struct buf out = BUF_EMPTY;
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        size_t size = strlen(cases[i].bytes), text_size = strlen(cases[i].text);
+        buf_clear(&out);
+        base64_put(&out, cases[i].bytes, size);
+        assert_string_equal(buf_text(&out), cases[i].text);
+        buf_clear(&out);
+        assert_int_equal(base64_decode(cases[i].text, text_size, &out), ERR_OK);
+        assert_int_equal(out.size, size);
+        if (size > 0)
+            assert_memory_equal(out.data, cases[i].bytes, size);
+    }
+    buf_clear(&out);
+    buf_put_text(&out, "x");
+    static const char *const bad[] = {
+        "Z", "Zg=", "=", "====", "Zg==Zg==", "Zg\n=", "Z-_v", "Zm8=="};
+    for (size_t i = 0; i < ARRAY_COUNT(bad); i++) {
+        assert_int_equal(base64_decode(bad[i], strlen(bad[i]), &out), ERR_INVALID);
+        assert_string_equal(buf_text(&out), "x");
+    }
+    buf_clear(&out);
+    assert_int_equal(base64_decode("Zm8", 3, &out), ERR_OK);
+    assert_string_equal(buf_text(&out), "fo");
+    buf_deinit(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_varint),       cmocka_unit_test(test_uuid),
-        cmocka_unit_test(test_uuid_compare), cmocka_unit_test(test_prng),
-        cmocka_unit_test(test_err),          cmocka_unit_test(test_log),
+        cmocka_unit_test(test_base64), cmocka_unit_test(test_varint),
+        cmocka_unit_test(test_uuid),   cmocka_unit_test(test_uuid_compare),
+        cmocka_unit_test(test_prng),   cmocka_unit_test(test_err),
+        cmocka_unit_test(test_log),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

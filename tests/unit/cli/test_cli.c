@@ -424,6 +424,108 @@ static void voters(void **state)
     assert_int_equal(ottla("storage format -t " ID " -c %s", config_path), CLI_OK);
     assert_true(exists("v/bootstrap.checkpoint"));
     assert_false(exists("v/__cluster_metadata-0"));
+    strcpy(config_path, write_storage_config("i.properties", "i",
+                                             "controller.quorum.bootstrap.servers=localhost:9093"));
+    static const char *const bad[] = {"1@h:1",
+                                      "1@h:x:JEXY6aqzQY-32P5TStzaFg",
+                                      "x@h:1:JEXY6aqzQY-32P5TStzaFg",
+                                      "1@:1:JEXY6aqzQY-32P5TStzaFg",
+                                      "1@h:1:JEXY6aqzQY",
+                                      "1h:1:JEXY6aqzQY-32P5TStzaFg",
+                                      ":",
+                                      "@",
+                                      "1@h:1:AAAAAAAAAAAAAAAAAAAAAA",
+                                      ",",
+                                      "1@h:1:JEXY6aqzQY-32P5TStzaFg,"
+                                      "1@g:2:MvDxzVmcRsaTz33bUuRU6A"};
+    for (size_t i = 0; i < ARRAY_COUNT(bad); i++) {
+        assert_int_equal(ottla("storage format -t " ID " -c %s -I %s", config_path, bad[i]),
+                         CLI_FAILED);
+        assert_true(strlen(err_text_) > 0);
+        assert_false(exists("i"));
+    }
+    assert_int_equal(ottla("storage format -t " ID " -c %s "
+                           "-I 1@localhost:9093:JEXY6aqzQY-32P5TStzaFg,"
+                           "2@[::1]:9:MvDxzVmcRsaTz33bUuRU6A",
+                           config_path),
+                     CLI_OK);
+    assert_out("dynamic metadata voter directory");
+    assert_int_equal(ottla("storage info -c %s", config_path), CLI_OK);
+    assert_out("directory.id=JEXY6aqzQY-32P5TStzaFg");
+    /* The same for all, also for one that does not vote. */
+    assert_int_equal(ottla("storage format -t " ID " -c %s -o log.dirs=%s/j "
+                           "-I 2@[::1]:9:MvDxzVmcRsaTz33bUuRU6A",
+                           config_path, folder),
+                     CLI_OK);
+    assert_out("dynamic metadata directory");
+    assert_true(exists("j/__cluster_metadata-0/00000000000000000000-0000000000.checkpoint"));
+}
+
+/* What Apache Kafka's tool derives from the password "x", the salt 00 and 4096 iterations, and from
+ * the salted password 60 21. */
+static const uint8_t kafka_stored_key[32] = {11,  119, 76,  187, 52,  184, 76,  147, 152, 229, 124,
+                                             11,  220, 122, 117, 127, 97,  110, 133, 45,  206, 222,
+                                             119, 158, 76,  241, 231, 108, 10,  117, 102, 48};
+static const uint8_t kafka_server_key[32] = {187, 59,  137, 250, 170, 12,  74,  208, 232, 233, 247,
+                                             35,  146, 115, 143, 105, 253, 20,  61,  63,  57,  215,
+                                             182, 103, 246, 233, 94,  252, 168, 169, 228, 103};
+static const uint8_t kafka_salted_key[32] = {232, 237, 126, 121, 168, 128, 49, 106, 24,  165, 161,
+                                             143, 99,  161, 9,   144, 44,  45, 253, 149, 138, 41,
+                                             166, 110, 123, 180, 135, 235, 95, 211, 69,  90};
+
+static void users(void **state)
+{
+    UNUSED(state);
+    char config_path[200], path[300], content[4096];
+    strcpy(config_path, write_storage_config("u.properties", "u",
+                                             "controller.quorum.bootstrap.servers=localhost:9093"));
+    static const struct {
+        const char *argument;
+        const char *message;
+    } bad[] = {
+        {"SCRAM-SHA-256", "Failed to find equals sign in SCRAM argument 'SCRAM-SHA-256'"},
+        {"SCRAM-SHA-1=[name=a,password=x]", "mechanism SCRAM-SHA-1 is not supported."},
+        {"SCRAM-SHA-256=[name=a", "Expected configuration string to end with ]"},
+        {"SCRAM-SHA-256=name=a]", "Expected configuration string to start with ["},
+        {"SCRAM-SHA-256=", "Expected configuration string to start with ["},
+        {"SCRAM-SHA-256=[", "Expected configuration string to end with ]"},
+        {"SCRAM-SHA-256=[]", "has no equals sign"},
+        {"SCRAM-SHA-256=[name,password=x]", "has no equals sign"},
+        {"SCRAM-SHA-256=[password=x]", "You must supply 'name' to add-scram"},
+        {"SCRAM-SHA-256=[name=a]", "one of 'password' or 'saltedpassword'"},
+        {"SCRAM-SHA-256=[name=a,saltedpassword=AAAA]", "'salt' with 'saltedpassword'"},
+        {"SCRAM-SHA-256=[name=a,salt=AAAA,saltedpassword=AAAA,password=b]", "exclude"},
+        {"SCRAM-SHA-256=[name=a,password=x,iterations=1]", "must be >= 4096 for add-scram using"},
+        {"SCRAM-SHA-512=[name=a,password=x,iterations=20000]", "must be <= 16384"},
+        {"SCRAM-SHA-256=[name=a,password=x,iterations=z]", "Failed to parse iterations count: z"},
+        {"SCRAM-SHA-256=[name=a,password=x,foo=1]", "Unknown SCRAM configurations: foo"},
+        {"SCRAM-SHA-256=[name=a,password=x,salt=!!]", "the salt is no base64"},
+        {"SCRAM-SHA-256=[name=a,password=x,salt=]", "the salt is no base64"},
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(bad); i++) {
+        assert_int_equal(
+            ottla("storage format -t " ID " -c %s -s -S %s", config_path, bad[i].argument),
+            CLI_FAILED);
+        assert_err(bad[i].message);
+        assert_false(exists("u"));
+    }
+    assert_int_equal(ottla("storage format -t " ID " -c %s -s "
+                           "--add-scram SCRAM-SHA-256=[name=alice,password=x,salt=AA==] "
+                           "--add-scram SCRAM-SHA-512=[name=bob,password=x=y,iterations=8192] "
+                           "-S SCRAM-SHA-256=[name=carol,salt=\"AA==\",saltedpassword=\"YCE=\"]",
+                           config_path),
+                     CLI_OK);
+    assert_no_out("alice");
+    snprintf(path, sizeof path, "%s/u/bootstrap.checkpoint", folder);
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    size_t size = fread(content, 1, sizeof content, file);
+    fclose(file);
+    assert_non_null(memmem(content, size, kafka_stored_key, 32));
+    assert_non_null(memmem(content, size, kafka_server_key, 32));
+    assert_non_null(memmem(content, size, kafka_salted_key, 32));
+    assert_non_null(memmem(content, size, "bob", 3));
+    assert_null(memmem(content, size, "x=y", 3));
 }
 
 static void info_problems(void **state)
@@ -497,8 +599,8 @@ int main(void)
         cmocka_unit_test(show_round_trip), cmocka_unit_test(explain),
         cmocka_unit_test(completion),      cmocka_unit_test(random_uuid),
         cmocka_unit_test(format_and_info), cmocka_unit_test(voters),
-        cmocka_unit_test(info_problems),   cmocka_unit_test(features),
-        cmocka_unit_test(json_text),
+        cmocka_unit_test(users),           cmocka_unit_test(info_problems),
+        cmocka_unit_test(features),        cmocka_unit_test(json_text),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
