@@ -234,6 +234,14 @@ static enum err storage_add_dirs(struct node_start *start, struct env_disk *disk
 {
     struct broker_node *node = start->node;
     char error[QUORUM_ERROR_BYTES];
+    if (!identity->dirs[node->metadata_dir].formatted) {
+        snprintf(start->why, sizeof start->why,
+                 "%s, the directory of the metadata log, is not formatted, though others are: "
+                 "bring it back, or format it with `ottla storage format --cluster-id %s "
+                 "--ignore-formatted`",
+                 node->dirs[node->metadata_dir].path, identity->cluster_id);
+        return ERR_NOTFOUND;
+    }
     for (size_t i = 0; i < identity->dir_count; i++) {
         if (identity->dirs[i].formatted)
             continue;

@@ -8,6 +8,8 @@
  *     FILES      checkpoints, and the mark of a clean stop where every log was closed whole
  *     CONTROLLER the metadata log is closed
  *     UNLOCK     the directories are anybody's
+ *     QUIET      no message of one shard to another is under way: a directory that failed meanwhile
+ *                is told to all of them, and nobody waits for that
  */
 #define LOG_ROOM "broker"
 #include "broker/node_int.h"
@@ -33,6 +35,7 @@ enum stop_stage {
     STOP_FILES,
     STOP_CONTROLLER,
     STOP_UNLOCK,
+    STOP_QUIET,
     STOP_DONE,
 };
 
@@ -53,6 +56,7 @@ struct node_stop {
     struct stop_shard *shards;
     uint32_t shards_left;
     bool clean;
+    size_t dirs_offline; /* when the last round of QUIET began */
     struct env_timer timer;
     struct env_job unlock;
 };
@@ -222,15 +226,63 @@ static void unlock_run(struct env_job *job, struct env_disk *disk)
     }
 }
 
-static void unlock_done(struct env *env, struct env_job *job)
+static size_t dirs_offline(const struct broker_node *node)
 {
-    struct node_stop *stop = CONTAINER_OF(job, struct node_stop, unlock);
+    size_t count = 0;
+    for (size_t i = 0; i < node->dir_count; i++)
+        count += node->dirs[i].offline;
+    return count;
+}
+
+static void quiet_enter(struct node_stop *stop);
+
+static void stopped(struct node_stop *stop)
+{
     struct broker_node *node = stop->node;
     stop->stage = STOP_DONE;
     node->state = BROKER_NODE_STOPPED;
-    LOG_INFO("node %d stopped%s after %llu ms", node->id, stop->clean ? " cleanly" : "",
-             (unsigned long long)((env_now_ns(env) - stop->began_ns) / 1000000));
+    LOG_INFO("node %d stopped%s after %llu ms", node->id,
+             stop->clean && stop->dirs_offline == 0 ? " cleanly" : "",
+             (unsigned long long)((env_now_ns(broker_node_env(node)) - stop->began_ns) / 1000000));
     node->options.stopped(node->options.context, node);
+}
+
+static void quiet_run(struct broker_shard *shard, struct broker_call *call)
+{
+    broker_call_reply(shard, call);
+}
+
+static void quiet_done(struct broker_shard *shard, struct broker_call *call)
+{
+    UNUSED(call);
+    struct node_stop *stop = shard->node->stop;
+    if (--stop->shards_left > 0)
+        return;
+    /* Messages between two shards stay in order: what was sent before this round has arrived. */
+    if (stop->dirs_offline != dirs_offline(shard->node))
+        quiet_enter(stop);
+    else
+        stopped(stop);
+}
+
+static void quiet_enter(struct node_stop *stop)
+{
+    struct broker_node *node = stop->node;
+    stop->stage = STOP_QUIET;
+    stop->dirs_offline = dirs_offline(node);
+    stop->shards_left = node->shard_count;
+    /* Shard 0 last: its call comes back at once. */
+    for (uint32_t i = node->shard_count; i-- > 0;) {
+        stop->shards[i].call.run = quiet_run;
+        stop->shards[i].call.done = quiet_done;
+        broker_call_send(&node->shards[0], i, &stop->shards[i].call);
+    }
+}
+
+static void unlock_done(struct env *env, struct env_job *job)
+{
+    UNUSED(env);
+    quiet_enter(CONTAINER_OF(job, struct node_stop, unlock));
 }
 
 static void unlock_enter(struct node_stop *stop)

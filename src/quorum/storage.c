@@ -421,11 +421,12 @@ static enum err format_all(struct format *format)
                      options->dirs[i]);
     if (err == ERR_OK && identity.formatted_count == options->dir_count)
         say(format, "All of the log directories are already formatted.");
-    /* The metadata directory last: with it the node is complete. */
-    for (int metadata = 0; metadata < 2; metadata++)
+    /* The metadata directory first: a start that finds it formatted adds the others, and one that
+     * finds it not formatted, but others, has lost it. */
+    for (int data = 0; data < 2; data++)
         for (size_t i = 0; i < options->dir_count && err == ERR_OK; i++)
             if (!identity.dirs[i].formatted &&
-                (strcmp(options->dirs[i], options->metadata_dir) == 0) == (metadata == 1))
+                (strcmp(options->dirs[i], options->metadata_dir) != 0) == (data == 1))
                 err = format_dir(format, options->dirs[i]);
     quorum_identity_deinit(&identity);
     return err;

@@ -223,6 +223,18 @@ static void restart_fire(struct sim_world *world, struct sim_event *event)
         broker_boot(s);
 }
 
+/* Whoever stops in good order says so in each log directory, durably. */
+static void check_clean_marks(struct node_scenario *s)
+{
+    for (uint32_t i = 0; i < s->broker.options.log_dir_count; i++) {
+        char path[48];
+        uint64_t size;
+        (void)snprintf(path, sizeof path, "/data%u/.kafka_cleanshutdown", i);
+        enum err err = sim_storage_truth_size(broker_of(s)->storage, path, true, &size);
+        SIM_CHECK(s->world, err == ERR_OK, "the node has stopped, and %s is not there", path);
+    }
+}
+
 static void on_down(void *context, struct sim_node *node, bool crashed)
 {
     struct node_scenario *s = context;
@@ -235,9 +247,12 @@ static void on_down(void *context, struct sim_node *node, bool crashed)
     }
     if (power)
         model_power_lost(&s->model);
-    if (!crashed && !power && !s->broker.failed &&
-        sim_storage_fault_count(node->storage) == s->faults_at_boot)
+    /* Before it runs it has not recovered its logs, and its stop promises nothing. */
+    if (!crashed && !power && !s->broker.failed && s->broker.running &&
+        sim_storage_fault_count(node->storage) == s->faults_at_boot) {
+        check_clean_marks(s);
         model_stopped_cleanly(&s->model);
+    }
     s->broker.running = false;
     uint64_t pause = prng_chance(&s->prng, 1, 2) ? 100 * SIM_MS : 3 * SIM_S;
     sim_event_set(s->world, &s->restart, s->world->now_ns + sim_draw(&s->prng, pause));
