@@ -23,6 +23,7 @@ const struct broker_api broker_apis[] = {
     {WIRE_API_INIT_PRODUCER_ID,           0, 5,     0,               BROKER_API_BROKER, broker_api_init_producer_id},
     {WIRE_API_DESCRIBE_CONFIGS,           1, 4,     1,               BOTH,              broker_api_describe_configs},
     {WIRE_API_DESCRIBE_CLUSTER,           0, 2,     0,               BOTH,              broker_api_describe_cluster},
+    {WIRE_API_DESCRIBE_TOPIC_PARTITIONS,  0, 0,     0,               BROKER_API_BROKER, broker_api_describe_topic_partitions},
 };
 /* clang-format on */
 const size_t broker_api_count = ARRAY_COUNT(broker_apis);

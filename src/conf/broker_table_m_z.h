@@ -21,7 +21,7 @@ SETTING(MAX_INCREMENTAL_FETCH_SESSION_CACHE_SLOTS, "max.incremental.fetch.sessio
     "1000", FROM(0), MEDIUM, READ_ONLY, SERVED,
     "Most fetch sessions that the broker keeps.")
 SETTING(MAX_REQUEST_PARTITION_SIZE_LIMIT, "max.request.partition.size.limit", INT, "2000", FROM(1),
-    MEDIUM, READ_ONLY, LATER,
+    MEDIUM, READ_ONLY, SERVED,
     "Most partitions that one DescribeTopicPartitions reply lists.")
 SETTING(MESSAGE_MAX_BYTES, "message.max.bytes", INT, "1048588", FROM(0), HIGH, CLUSTER_WIDE, SERVED,
     "Most bytes of one record batch, after compression.")

@@ -8,6 +8,7 @@ void broker_api_create_topics(struct broker_request *request);
 void broker_api_delete_topics(struct broker_request *request);
 void broker_api_describe_cluster(struct broker_request *request);
 void broker_api_describe_configs(struct broker_request *request);
+void broker_api_describe_topic_partitions(struct broker_request *request);
 void broker_api_find_coordinator(struct broker_request *request);
 void broker_api_init_producer_id(struct broker_request *request);
 void broker_api_metadata(struct broker_request *request);
