@@ -64,6 +64,36 @@ void control_record(struct control_work *work, enum wire_metadata_record key, in
         (struct meta_record){.key = (int16_t)key, .version = version, .message = message};
 }
 
+struct by_name {
+    struct hmap_node node;
+    size_t index; /* of the first of that name */
+};
+
+const enum control_repeat *control_repeated(const struct control_work *work,
+                                            const struct wire_string *names, size_t count)
+{
+    enum control_repeat *repeats =
+        arena_must_alloc_array(work->in->arena, count + 1, sizeof *repeats);
+    struct by_name *items = arena_must_alloc_array(work->in->arena, count + 1, sizeof *items);
+    struct hmap map = HMAP_EMPTY;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t hash = hash_bytes(names[i].data, names[i].size);
+        repeats[i] = CONTROL_ONCE;
+        HMAP_FOR_EACH_HASH (node, &map, hash) {
+            size_t first = HMAP_ENTRY(node, struct by_name, node)->index;
+            if (!wire_string_equal(names[first], names[i]))
+                continue;
+            repeats[first] = CONTROL_FIRST_OF_MANY;
+            repeats[i] = CONTROL_AGAIN;
+        }
+        items[i].index = i;
+        if (repeats[i] == CONTROL_ONCE)
+            hmap_insert(&map, &items[i].node, hash);
+    }
+    hmap_deinit(&map);
+    return repeats;
+}
+
 struct wire_string control_text(const struct control_work *work, const char *format, ...)
 {
     va_list args, again;
@@ -107,6 +137,7 @@ struct control_api {
 static const struct control_api control_apis[] = {
     {WIRE_API_CREATE_TOPICS, control_create_topics},
     {WIRE_API_DELETE_TOPICS, control_delete_topics},
+    {WIRE_API_CREATE_PARTITIONS, control_create_partitions},
     {WIRE_API_BROKER_REGISTRATION, control_broker_registration},
     {WIRE_API_BROKER_HEARTBEAT, control_broker_heartbeat},
     {WIRE_API_UNREGISTER_BROKER, control_unregister_broker},
@@ -147,94 +178,6 @@ void control_decide(struct control *control, const struct control_input *input, 
     work.request = request;
     api->decide(&work);
     ASSERT(out->reply != NULL);
-}
-
-/* ---- Errors of a whole request
- * ------------------------------------------------------------------------------- */
-
-static void *create_topics_error(const struct wire_create_topics_request *request, int16_t error,
-                                 struct wire_string message, struct arena *arena)
-{
-    struct wire_create_topics_response *reply =
-        control_new_message(&wire_create_topics_response_schema, arena, 1);
-    reply->topics.count = request->topics.count;
-    reply->topics.items =
-        control_new_message(&wire_create_topics_response_creatable_topic_result_schema, arena,
-                            (size_t)request->topics.count);
-    for (int32_t i = 0; i < request->topics.count; i++) {
-        reply->topics.items[i].name = request->topics.items[i].name;
-        reply->topics.items[i].error_code = error;
-        reply->topics.items[i].error_message = message;
-    }
-    return reply;
-}
-
-static void *delete_topics_error(const struct wire_delete_topics_request *request, int16_t version,
-                                 int16_t error, struct wire_string message, struct arena *arena)
-{
-    struct wire_delete_topics_response *reply =
-        control_new_message(&wire_delete_topics_response_schema, arena, 1);
-    int32_t count = version >= 6 ? request->topics.count : request->topic_names.count;
-    reply->responses.count = count;
-    reply->responses.items = control_new_message(
-        &wire_delete_topics_response_deletable_topic_result_schema, arena, (size_t)count);
-    for (int32_t i = 0; i < count; i++) {
-        struct wire_delete_topics_response_deletable_topic_result *one = &reply->responses.items[i];
-        one->name = version >= 6 ? request->topics.items[i].name : request->topic_names.items[i];
-        if (version >= 6)
-            one->topic_id = request->topics.items[i].topic_id;
-        one->error_code = error;
-        one->error_message = message;
-    }
-    return reply;
-}
-
-void *control_error_reply(int16_t api_key, int16_t version, const void *request, int16_t error,
-                          const char *message, struct arena *arena)
-{
-    struct wire_string text = {0};
-    if (message != NULL)
-        text = wire_string_copy(wire_string_from(message), arena);
-    switch (api_key) {
-    case WIRE_API_CREATE_TOPICS:
-        return create_topics_error(request, error, text, arena);
-    case WIRE_API_DELETE_TOPICS:
-        return delete_topics_error(request, version, error, text, arena);
-    case WIRE_API_BROKER_REGISTRATION: {
-        struct wire_broker_registration_response *reply =
-            control_new_message(&wire_broker_registration_response_schema, arena, 1);
-        reply->error_code = error;
-        return reply;
-    }
-    case WIRE_API_BROKER_HEARTBEAT: {
-        struct wire_broker_heartbeat_response *reply =
-            control_new_message(&wire_broker_heartbeat_response_schema, arena, 1);
-        reply->error_code = error;
-        return reply;
-    }
-    case WIRE_API_UNREGISTER_BROKER: {
-        struct wire_unregister_broker_response *reply =
-            control_new_message(&wire_unregister_broker_response_schema, arena, 1);
-        reply->error_code = error;
-        reply->error_message = text;
-        return reply;
-    }
-    case WIRE_API_ALLOCATE_PRODUCER_IDS: {
-        struct wire_allocate_producer_ids_response *reply =
-            control_new_message(&wire_allocate_producer_ids_response_schema, arena, 1);
-        reply->error_code = error;
-        return reply;
-    }
-    case WIRE_API_CONTROLLER_REGISTRATION: {
-        struct wire_controller_registration_response *reply =
-            control_new_message(&wire_controller_registration_response_schema, arena, 1);
-        reply->error_code = error;
-        reply->error_message = text;
-        return reply;
-    }
-    default:
-        UNREACHABLE();
-    }
 }
 
 /* ---- Leadership

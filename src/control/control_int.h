@@ -45,6 +45,10 @@ void control_record(struct control_work *work, enum wire_metadata_record key, in
 #define CONTROL_NEW_ARRAY(work, name, count) \
     ((struct wire_##name *)control_new_message(&wire_##name##_schema, (work)->in->arena, count))
 void *control_new_message(const struct wire_schema *schema, struct arena *arena, size_t count);
+/* How often a name comes in a request. */
+enum control_repeat { CONTROL_ONCE, CONTROL_FIRST_OF_MANY, CONTROL_AGAIN };
+const enum control_repeat *control_repeated(const struct control_work *work,
+                                            const struct wire_string *names, size_t count);
 /* printf into the arena, as a string of the wire. */
 struct wire_string control_text(const struct control_work *work, const char *format, ...)
     PRINTF_LIKE(2, 3);
@@ -91,9 +95,25 @@ void control_move_leaders(struct control_work *work, const struct control_leader
 bool control_leads_any(const struct meta_image *image, int32_t broker_id);
 bool control_broker_is_active(const struct meta_broker *broker);
 
-/* ---- control_topics.c, control_delete.c, control_place.c ---- */
+/* ---- control_topics.c, control_delete.c, control_partitions.c, control_place.c ---- */
+
+/* Of one request, as Apache Kafka has it: a decision is one atomic batch of the metadata log. */
+#define CONTROL_PARTITIONS_MAX 10000
+
 void control_create_topics(struct control_work *work);
 void control_delete_topics(struct control_work *work);
+void control_create_partitions(struct control_work *work);
+
+/* Why these brokers cannot be a partition's replicas (as wanted by hand); data NULL: they can.
+ * factor 0: any number of them. */
+struct wire_string control_replicas_refused(const struct control_work *work,
+                                            struct wire_int32s replicas, int32_t factor);
+/* The same, for none of them being active. */
+struct wire_string control_replicas_idle(const struct control_work *work,
+                                         struct wire_int32s replicas, int32_t index);
+/* A new partition; at least one of its replicas is active. */
+void control_partition_record(struct control_work *work, const struct uuid *topic_id, int32_t index,
+                              const int32_t *replicas, int16_t factor);
 
 /* Replicas for new partitions: `count` rows of `factor` broker ids, leaders active, racks and
  * brokers taken in turn. NULL: *error_text says why it cannot be done. */

@@ -8,8 +8,6 @@
 #include <stdlib.h>
 
 #define TOPIC_NAME_BYTES_MAX 249
-/* Of one request, as Apache Kafka has it: a decision is one atomic batch of the metadata log. */
-#define PARTITIONS_MAX 10000
 
 typedef struct wire_create_topics_request_creatable_topic wanted_topic;
 typedef struct wire_create_topics_response_creatable_topic_result topic_result;
@@ -98,58 +96,46 @@ static int compare_ids(const void *a, const void *b)
     return left < right ? -1 : left > right;
 }
 
-/* One partition of a manual assignment; false: refused. factor 0: any number of replicas. */
-static bool manual_replicas_ok(struct control_work *work, struct wire_int32s replicas,
-                               int32_t factor, topic_result *result)
+struct wire_string control_replicas_refused(const struct control_work *work,
+                                            struct wire_int32s replicas, int32_t factor)
 {
-    if (replicas.count <= 0) {
-        result_fail(
-            result, WIRE_ERROR_INVALID_REPLICA_ASSIGNMENT,
-            wire_string_from("The manual partition assignment includes an empty replica list."));
-        return false;
-    }
+    if (replicas.count <= 0)
+        return wire_string_from("The manual partition assignment includes an empty replica list.");
     size_t count = (size_t)replicas.count;
     int32_t *sorted = arena_must_alloc_array(work->in->arena, count, sizeof *sorted);
     memcpy(sorted, replicas.items, count * sizeof *sorted);
     qsort(sorted, count, sizeof *sorted, compare_ids);
     for (size_t i = 0; i < count; i++) {
-        if (meta_image_broker(work->in->image, sorted[i]) == NULL) {
-            result_fail(result, WIRE_ERROR_INVALID_REPLICA_ASSIGNMENT,
-                        control_text(work,
-                                     "The manual partition assignment includes broker %d, but no "
-                                     "such broker is registered.",
-                                     sorted[i]));
-            return false;
-        }
-        if (i > 0 && sorted[i] == sorted[i - 1]) {
-            result_fail(
-                result, WIRE_ERROR_INVALID_REPLICA_ASSIGNMENT,
-                control_text(
-                    work, "The manual partition assignment includes the broker %d more than once.",
-                    sorted[i]));
-            return false;
-        }
+        if (meta_image_broker(work->in->image, sorted[i]) == NULL)
+            return control_text(work,
+                                "The manual partition assignment includes broker %d, but no such "
+                                "broker is registered.",
+                                sorted[i]);
+        if (i > 0 && sorted[i] == sorted[i - 1])
+            return control_text(
+                work, "The manual partition assignment includes the broker %d more than once.",
+                sorted[i]);
     }
-    if (factor > 0 && replicas.count != factor) {
-        result_fail(
-            result, WIRE_ERROR_INVALID_REPLICA_ASSIGNMENT,
-            control_text(
-                work,
-                "The manual partition assignment includes a partition with %d replica(s), but this "
-                "is not consistent with previous partitions, which have %d replica(s).",
-                replicas.count, factor));
-        return false;
-    }
-    return true;
+    if (factor > 0 && replicas.count != factor)
+        return control_text(
+            work,
+            "The manual partition assignment includes a partition with %d replica(s), but this "
+            "is not consistent with previous partitions, which have %d replica(s).",
+            replicas.count, factor);
+    return (struct wire_string){0};
 }
 
-static bool any_active(const struct control_work *work, const int32_t *ids, int32_t count)
+struct wire_string control_replicas_idle(const struct control_work *work,
+                                         struct wire_int32s replicas, int32_t index)
 {
-    for (int32_t i = 0; i < count; i++) {
-        if (control_broker_is_active(meta_image_broker(work->in->image, ids[i])))
-            return true;
+    for (int32_t i = 0; i < replicas.count; i++) {
+        if (control_broker_is_active(meta_image_broker(work->in->image, replicas.items[i])))
+            return (struct wire_string){0};
     }
-    return false;
+    return control_text(work,
+                        "All brokers specified in the manual partition assignment for partition %d "
+                        "are fenced or in controlled shutdown.",
+                        index);
 }
 
 /* A partition of a manual assignment that was looked at. */
@@ -174,14 +160,11 @@ static bool assign_one(struct control_work *work,
         return false;
     }
     struct wire_int32s replicas = wanted->broker_ids;
-    if (!manual_replicas_ok(work, replicas, factor, result))
-        return false;
-    if (!any_active(work, replicas.items, replicas.count)) {
-        result_fail(result, WIRE_ERROR_INVALID_REPLICA_ASSIGNMENT,
-                    control_text(work,
-                                 "All brokers specified in the manual partition assignment for "
-                                 "partition %d are fenced or in controlled shutdown.",
-                                 index));
+    struct wire_string refused = control_replicas_refused(work, replicas, factor);
+    if (refused.data == NULL)
+        refused = control_replicas_idle(work, replicas, index);
+    if (refused.data != NULL) {
+        result_fail(result, WIRE_ERROR_INVALID_REPLICA_ASSIGNMENT, refused);
         return false;
     }
     struct assigned *assigned = arena_must_alloc(work->in->arena, sizeof *assigned);
@@ -274,8 +257,8 @@ static const int32_t *assign(struct control_work *work, const wanted_topic *topi
  * -----------------------------------------------------------------------------------------------
  */
 
-static void partition_record(struct control_work *work, const struct uuid *topic_id, int32_t index,
-                             const int32_t *replicas, int16_t factor)
+void control_partition_record(struct control_work *work, const struct uuid *topic_id, int32_t index,
+                              const int32_t *replicas, int16_t factor)
 {
     const struct meta_image *image = work->in->image;
     int16_t metadata_version = meta_image_metadata_version(image);
@@ -330,7 +313,7 @@ static void topic_records(struct control_work *work, const wanted_topic *topic,
         control_record(work, WIRE_METADATA_RECORD_CLEAR_ELR, 0, clear);
     }
     for (int32_t i = 0; i < count; i++)
-        partition_record(work, id, i, &rows[(size_t)i * (size_t)factor], factor);
+        control_partition_record(work, id, i, &rows[(size_t)i * (size_t)factor], factor);
 }
 
 /* ---- Create
@@ -426,7 +409,7 @@ static bool too_many_partitions(const struct control_work *work, struct named *c
         else
             partitions += topic->num_partitions;
     }
-    return partitions > PARTITIONS_MAX;
+    return partitions > CONTROL_PARTITIONS_MAX;
 }
 
 static topic_result *result_add(struct wire_create_topics_response *reply, struct wire_string name)

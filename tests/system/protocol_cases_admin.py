@@ -33,4 +33,42 @@ def pages(s):
     ask("internal", ["__transaction_state", "__consumer_offsets", "__share_group_state", "__cluster_metadata"])
 
 
-ALL = [pages]
+def partitions(s):
+    """CreatePartitions."""
+    for name in ("parts-a", "parts-b"):
+        s.topic(name, 3)
+
+    def wanted(name, count, assignments=None):
+        if assignments is not None:
+            assignments = [{"BrokerIds": ids} for ids in assignments]
+        return {"Name": name, "Count": count, "Assignments": assignments}
+
+    def ask(name, v, *topics, **more):
+        s.ask(name, "CreatePartitions", v, {"Topics": topics, "TimeoutMs": 10000, **more})
+    for v in versions("CreatePartitions"):
+        ask("one more", v, wanted("parts-a", 4 + v))
+        for count in (3 + v, 0, -1, -2**31):
+            ask(f"count {count}", v, wanted("parts-a", count))
+        ask("validate only", v, wanted("parts-b", 100), ValidateOnly=True)
+        ask("by hand, validated", v, wanted("parts-b", 4, [[1]]), ValidateOnly=True)
+        ask("unknown", v, wanted("no-such", 4))
+        ask("several", v, wanted("no-such", 9), wanted("parts-a", 1), wanted("parts-b", 3))
+        for label, hand in (("none", []), ("too many", [[1], [1]]), ("unknown broker", [[7]]), ("empty", [[]]),
+                            ("broker twice", [[1, 1]]), ("two replicas", [[1, 2]]), ("negative", [[-1]])):
+            ask(f"assignment {label}", v, wanted("parts-b", 4, hand))
+        ask("assignment of the second", v, wanted("parts-b", 5, [[1], [2]]))
+        ask("assignments too few", v, wanted("parts-b", 5, [[1]]))
+        ask("twice", v, wanted("parts-a", 20), wanted("parts-a", 21), wanted("parts-b", 3))
+        ask("unknown twice", v, wanted("no-such", 20), wanted("no-such", 20))
+        ask("nothing", v)
+    ask("by hand", 3, wanted("parts-b", 5, [[1], [1]]))
+    ask("10000 more", 3, wanted("parts-b", 10005), ValidateOnly=True)
+    ask("10001 more", 3, wanted("parts-b", 10006), ValidateOnly=True)
+    ask("most", 3, wanted("parts-b", 2**31 - 1), ValidateOnly=True)
+    for name in (*NAMES[2:], "__cluster_metadata"):
+        ask(f"name {len(name)} {name[:20]!r}", 3, wanted(name, 4))
+    s.wait_led("parts-b", 5)
+    s.ask("what came of it", "DescribeTopicPartitions", 0, {"Topics": [{"Name": "parts-a"}, {"Name": "parts-b"}]})
+
+
+ALL = [pages, partitions]

@@ -145,8 +145,7 @@ static void fill_named(struct describe_work *work)
 {
     const struct wire_describe_topic_partitions_request *message = work->message;
     size_t count = (size_t)message->topics.count;
-    struct wire_string *names =
-        arena_must_alloc_array(&work->request->arena, count, sizeof *names);
+    struct wire_string *names = arena_must_alloc_array(&work->request->arena, count, sizeof *names);
     for (size_t i = 0; i < count; i++)
         names[i] = message->topics.items[i].name;
     qsort(names, count, sizeof names[0], compare_names);
@@ -166,8 +165,7 @@ static int16_t check(const struct wire_describe_topic_partitions_request *messag
     for (int32_t i = 0; i < message->topics.count; i++) {
         struct wire_string name = message->topics.items[i].name;
         if (message->cursor != NULL)
-            cursor_named =
-                cursor_named || wire_string_equal(name, message->cursor->topic_name);
+            cursor_named = cursor_named || wire_string_equal(name, message->cursor->topic_name);
         /* Kafka fails at it as well. */
         if (name.size == 0)
             return WIRE_ERROR_UNKNOWN_SERVER_ERROR;

@@ -4,8 +4,7 @@
 struct broker_request;
 
 void broker_api_api_versions(struct broker_request *request);
-void broker_api_create_topics(struct broker_request *request);
-void broker_api_delete_topics(struct broker_request *request);
+void broker_api_by_controller(struct broker_request *request);
 void broker_api_describe_cluster(struct broker_request *request);
 void broker_api_describe_configs(struct broker_request *request);
 void broker_api_describe_topic_partitions(struct broker_request *request);

@@ -1,0 +1,106 @@
+/* One error for a whole request, in the shape of each API's reply. */
+#include "control_int.h"
+
+static void *create_topics_error(const struct wire_create_topics_request *request, int16_t error,
+                                 struct wire_string message, struct arena *arena)
+{
+    struct wire_create_topics_response *reply =
+        control_new_message(&wire_create_topics_response_schema, arena, 1);
+    reply->topics.count = request->topics.count;
+    reply->topics.items =
+        control_new_message(&wire_create_topics_response_creatable_topic_result_schema, arena,
+                            (size_t)request->topics.count);
+    for (int32_t i = 0; i < request->topics.count; i++) {
+        reply->topics.items[i].name = request->topics.items[i].name;
+        reply->topics.items[i].error_code = error;
+        reply->topics.items[i].error_message = message;
+    }
+    return reply;
+}
+
+static void *delete_topics_error(const struct wire_delete_topics_request *request, int16_t version,
+                                 int16_t error, struct wire_string message, struct arena *arena)
+{
+    struct wire_delete_topics_response *reply =
+        control_new_message(&wire_delete_topics_response_schema, arena, 1);
+    int32_t count = version >= 6 ? request->topics.count : request->topic_names.count;
+    reply->responses.count = count;
+    reply->responses.items = control_new_message(
+        &wire_delete_topics_response_deletable_topic_result_schema, arena, (size_t)count);
+    for (int32_t i = 0; i < count; i++) {
+        struct wire_delete_topics_response_deletable_topic_result *one = &reply->responses.items[i];
+        one->name = version >= 6 ? request->topics.items[i].name : request->topic_names.items[i];
+        if (version >= 6)
+            one->topic_id = request->topics.items[i].topic_id;
+        one->error_code = error;
+        one->error_message = message;
+    }
+    return reply;
+}
+
+static void *create_partitions_error(const struct wire_create_partitions_request *request,
+                                     int16_t error, struct wire_string message, struct arena *arena)
+{
+    struct wire_create_partitions_response *reply =
+        control_new_message(&wire_create_partitions_response_schema, arena, 1);
+    reply->results.count = request->topics.count;
+    reply->results.items =
+        control_new_message(&wire_create_partitions_response_create_partitions_topic_result_schema,
+                            arena, (size_t)request->topics.count);
+    for (int32_t i = 0; i < request->topics.count; i++) {
+        reply->results.items[i].name = request->topics.items[i].name;
+        reply->results.items[i].error_code = error;
+        reply->results.items[i].error_message = message;
+    }
+    return reply;
+}
+
+void *control_error_reply(int16_t api_key, int16_t version, const void *request, int16_t error,
+                          const char *message, struct arena *arena)
+{
+    struct wire_string text = {0};
+    if (message != NULL)
+        text = wire_string_copy(wire_string_from(message), arena);
+    switch (api_key) {
+    case WIRE_API_CREATE_TOPICS:
+        return create_topics_error(request, error, text, arena);
+    case WIRE_API_DELETE_TOPICS:
+        return delete_topics_error(request, version, error, text, arena);
+    case WIRE_API_CREATE_PARTITIONS:
+        return create_partitions_error(request, error, text, arena);
+    case WIRE_API_BROKER_REGISTRATION: {
+        struct wire_broker_registration_response *reply =
+            control_new_message(&wire_broker_registration_response_schema, arena, 1);
+        reply->error_code = error;
+        return reply;
+    }
+    case WIRE_API_BROKER_HEARTBEAT: {
+        struct wire_broker_heartbeat_response *reply =
+            control_new_message(&wire_broker_heartbeat_response_schema, arena, 1);
+        reply->error_code = error;
+        return reply;
+    }
+    case WIRE_API_UNREGISTER_BROKER: {
+        struct wire_unregister_broker_response *reply =
+            control_new_message(&wire_unregister_broker_response_schema, arena, 1);
+        reply->error_code = error;
+        reply->error_message = text;
+        return reply;
+    }
+    case WIRE_API_ALLOCATE_PRODUCER_IDS: {
+        struct wire_allocate_producer_ids_response *reply =
+            control_new_message(&wire_allocate_producer_ids_response_schema, arena, 1);
+        reply->error_code = error;
+        return reply;
+    }
+    case WIRE_API_CONTROLLER_REGISTRATION: {
+        struct wire_controller_registration_response *reply =
+            control_new_message(&wire_controller_registration_response_schema, arena, 1);
+        reply->error_code = error;
+        reply->error_message = text;
+        return reply;
+    }
+    default:
+        UNREACHABLE();
+    }
+}
