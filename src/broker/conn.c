@@ -11,7 +11,11 @@
  *    unsent replies are below CONN_DONE_BYTES_MAX, and the shard's queued_bytes are below their
  *    limit. Frames half received may grow to twice that limit; past it their connection is closed,
  *    since waiting for each other they could wait for ever.
- * 5. Connections are closed and freed at the top of the loop only: in conn_on_event,
+ * 5. What is no request ends its connection as in Apache Kafka: nothing after it is read, what came
+ *    before it is answered, then the connection is closed. A peer that has sent its end
+ *    (shutdown) still gets its answers; one that is gone (reset) gets none, and what it waited for
+ *    is given up, but for what a producer sent.
+ * 6. Connections are closed and freed at the top of the loop only: in conn_on_event,
  *    broker_conn_step, the shard's tick and its stop; never below a handler.
  *
  * Between frames a connection owns no buffer: it reads into the shard's scratch. A frame that is
@@ -365,8 +369,8 @@ static const char *conn_read_once(struct broker_conn *conn, bool *out_more)
         return NULL;
     if (err != ERR_OK) {
         conn->ending = true;
-        /* What a producer sent before it hung up is still written; nobody waits for anything else.
-         */
+        if (err == ERR_CLOSED)
+            return NULL;
         LIST_FOR_EACH (node, &conn->requests) {
             struct broker_request *request = LIST_ENTRY(node, struct broker_request, node);
             if ((request->api->flags & BROKER_API_OVERLAPS) == 0)
@@ -382,29 +386,30 @@ static const char *conn_read_once(struct broker_conn *conn, bool *out_more)
                            : conn_frame_continue(conn, size);
 }
 
-/* The peer sent what it should not have. */
+/* The peer sent what it should not have: the step closes the connection once what came before is
+ * answered. */
 static void conn_refuse(struct broker_conn *conn, const char *why)
 {
     conn->shard->counters.frames_bad++;
     LOG_WARN("%s on %s: %s; the connection is closed", conn_peer(conn), conn->listener->name, why);
-    broker_conn_close(conn, NULL);
+    conn->ending = true;
+    conn_drop_frame(conn);
+    conn_drop_rest(conn);
 }
 
-/* False: the connection is gone. */
-static bool conn_read(struct broker_conn *conn)
+static void conn_read(struct broker_conn *conn)
 {
     bool more = true;
     for (int i = 0; more && i < CONN_READS_PER_EVENT && conn_may_read(conn); i++) {
         const char *why = conn_read_once(conn, &more);
         if (why != NULL) {
             conn_refuse(conn, why);
-            return false;
+            return;
         }
         /* A frame in hand is received in place as long as bytes come. */
         if (conn->frame != NULL)
             more = true;
     }
-    return true;
 }
 
 /* ---- Replies ---- */
@@ -502,8 +507,21 @@ static bool conn_write(struct broker_conn *conn)
 
 /* ---- The step ---- */
 
-/* Starts what may start. False: the connection is gone. */
-static bool conn_start(struct broker_conn *conn)
+/* What a connection that is refused has queued from `request` on is not answered any more. */
+static void conn_forget_from(struct broker_conn *conn, struct broker_request *request)
+{
+    for (bool last = false; !last;) {
+        struct broker_request *dropped =
+            LIST_ENTRY(conn->requests.prev, struct broker_request, node);
+        last = dropped == request;
+        ASSERT(dropped->state == BROKER_REQUEST_QUEUED);
+        conn->request_count--;
+        broker_request_free(dropped);
+    }
+}
+
+/* Starts what may start. */
+static void conn_start(struct broker_conn *conn)
 {
     LIST_FOR_EACH_SAFE (node, after, &conn->requests) {
         struct broker_request *request = LIST_ENTRY(node, struct broker_request, node);
@@ -519,10 +537,10 @@ static bool conn_start(struct broker_conn *conn)
         const char *why = broker_dispatch_start(request);
         if (why != NULL) {
             conn_refuse(conn, why);
-            return false;
+            conn_forget_from(conn, request);
+            return;
         }
     }
-    return true;
 }
 
 void broker_conn_step(struct broker_conn *conn)
@@ -537,15 +555,11 @@ void broker_conn_step(struct broker_conn *conn)
     do {
         if (conn->rest != NULL && conn_may_queue(conn)) {
             const char *why = conn_take_rest(conn);
-            if (why != NULL) {
+            if (why != NULL)
                 conn_refuse(conn, why);
-                return;
-            }
         }
         conn->stepping = true;
-        bool alive = conn_start(conn);
-        if (!alive)
-            return;
+        conn_start(conn);
         conn->stepping = false;
         before = conn->request_count;
         if (!conn_write(conn))
@@ -566,7 +580,7 @@ static void conn_on_event(struct env *env, struct env_stream *stream, void *cont
     UNUSED(env);
     UNUSED(stream);
     struct broker_conn *conn = context;
-    if ((events & ENV_READABLE) != 0 && !conn_read(conn))
-        return;
+    if ((events & ENV_READABLE) != 0)
+        conn_read(conn);
     broker_conn_step(conn);
 }

@@ -43,7 +43,7 @@ struct broker_conn {
     size_t done_bytes;  /* of replies that are ready but not written */
     unsigned wanted;    /* what the stream was last asked for */
     bool stepping; /* its handlers are being called: what they complete is seen without a wake */
-    bool ending;   /* the peer has ended: answer what it sent, then close */
+    bool ending;   /* nothing more is read: answer what came, then close */
     bool aborting; /* the peer has gone and nobody waits: closed in the next step */
 
     char *software_name; /* of ApiVersions (KIP-511); NULL before */

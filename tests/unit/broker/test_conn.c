@@ -278,6 +278,44 @@ static void test_bad_frames_close(void **state)
     assert_int_equal(f->shard->queued_bytes, 0);
 }
 
+/* What comes before it is answered, as in Apache Kafka, what comes after it is not. */
+static void test_bad_frames_wait_their_turn(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        const char *bytes;
+        size_t size;
+    } bad[] = {
+        {"\xff\xff\xff\xff", 4},
+        {"\x00\x00\x00\x0a\x7f\xff\x00\x00\x00\x00\x00\x01\xff\xff", 14}, /* no such API */
+        {"\x00\x00\x00\x0a\x00\x03\x00\x01\x00\x00\x00\x01\xff\xff", 14}, /* a body too short */
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(bad); i++) {
+        parked_count = 0;
+        struct env_stream *stream = client(f);
+        send(stream, WIRE_API_API_VERSIONS, 4, 1);
+        send(stream, WIRE_API_PRODUCE, 9, 2);
+        send(stream, WIRE_API_PRODUCE, 9, 3);
+        fake_stream_give(stream, bad[i].bytes, bad[i].size);
+        send(stream, WIRE_API_METADATA, 9, 4);
+        fake_env_settle(&f->fake);
+        assert_int_equal(reply(stream, NULL), 1);
+        assert_int_equal(parked_count, 2);
+        answer(parked[1]);
+        fake_env_settle(&f->fake);
+        assert_false(stream->closed);
+        answer(parked[0]);
+        fake_env_settle(&f->fake);
+        assert_int_equal(reply(stream, NULL), 2);
+        assert_int_equal(reply(stream, NULL), 3);
+        assert_int_equal(stream->out.size, 0);
+        assert_true(stream->closed);
+        assert_int_equal(parked_count, 2);
+        assert_int_equal(cancelled_count, 0);
+    }
+    assert_int_equal(f->shard->queued_bytes, 0);
+}
+
 static void test_unknown_version_of_api_versions(void **state)
 {
     struct fixture *f = *state;
@@ -459,6 +497,27 @@ static void test_producer_hangs_up(void **state)
     broker_request_complete_silent(parked[1]);
     fake_env_settle(&f->fake);
     assert_int_equal(reply(f->stream, NULL), 1);
+    assert_true(f->stream->closed);
+    assert_int_equal(cancelled_count, 0);
+}
+
+/* A client that has sent its end may still be reading: `echo request | nc`. */
+static void test_half_closed_client_is_answered(void **state)
+{
+    struct fixture *f = *state;
+    send(f->stream, WIRE_API_FETCH, 9, 1);
+    send(f->stream, WIRE_API_METADATA, 9, 2);
+    f->stream->in_end = ERR_CLOSED;
+    fake_env_settle(&f->fake);
+    assert_int_equal(parked_count, 1);
+    assert_false(f->stream->closed);
+    answer(parked[0]);
+    fake_env_settle(&f->fake);
+    assert_int_equal(parked_count, 2);
+    answer(parked[1]);
+    fake_env_settle(&f->fake);
+    assert_int_equal(reply(f->stream, NULL), 1);
+    assert_int_equal(reply(f->stream, NULL), 2);
     assert_true(f->stream->closed);
     assert_int_equal(cancelled_count, 0);
 }
@@ -678,6 +737,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_replies_of_a_turn_leave_together, setup, teardown),
         cmocka_unit_test_setup_teardown(test_order_of_overlapping_requests, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bad_frames_close, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_bad_frames_wait_their_turn, setup, teardown),
         cmocka_unit_test_setup_teardown(test_unknown_version_of_api_versions, setup, teardown),
         cmocka_unit_test_setup_teardown(test_software_names, setup, teardown),
         cmocka_unit_test_setup_teardown(test_large_frames, setup, teardown),
@@ -687,6 +747,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_connection_goes_while_requests_run, setup, teardown),
         cmocka_unit_test_setup_teardown(test_orphans_free_the_starved, setup, teardown),
         cmocka_unit_test_setup_teardown(test_producer_hangs_up, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_half_closed_client_is_answered, setup, teardown),
         cmocka_unit_test_setup_teardown(test_abort_waits_its_turn, setup, teardown),
         cmocka_unit_test_setup_teardown(test_silent_between_replies, setup, teardown),
         cmocka_unit_test_setup_teardown(test_gathered_replies, setup, teardown),
