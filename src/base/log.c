@@ -60,3 +60,19 @@ void log_line(enum log_level level, const char *room, const char *format, ...)
             *at = '?';
     sink(sink_context, level, room, line);
 }
+
+bool log_limit_admits(struct log_limit *limit, const char *room, uint64_t now_ns)
+{
+    if (now_ns >= limit->period_end_ns) {
+        if (limit->left_out > 0)
+            log_line(LOG_LEVEL_WARN, room, "%llu lines like the next were left out",
+                     (unsigned long long)limit->left_out);
+        *limit = (struct log_limit){.period_end_ns = now_ns + LOG_LIMIT_PERIOD_NS};
+    }
+    if (limit->lines == LOG_LIMIT_LINES) {
+        limit->left_out++;
+        return false;
+    }
+    limit->lines++;
+    return true;
+}

@@ -4,6 +4,7 @@
 
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 /*
  * Log lines that say what happens to whom. A line is one sentence without a newline; `room` is the
@@ -30,5 +31,25 @@ const char *log_level_name(enum log_level level);
 #define LOG_INFO(...) LOG_AT(LOG_LEVEL_INFO, __VA_ARGS__)
 #define LOG_WARN(...) LOG_AT(LOG_LEVEL_WARN, __VA_ARGS__)
 #define LOG_ERROR(...) LOG_AT(LOG_LEVEL_ERROR, __VA_ARGS__)
+
+/*
+ * For lines that a peer or a full disk could repeat without end: LOG_LIMIT_LINES in each
+ * LOG_LIMIT_PERIOD_NS, and then how many were left out. One owner; zeroed is a new one.
+ *
+ *     if (log_limit_admits(&shard->refusals, LOG_ROOM, now_ns))
+ *         LOG_WARN(...);
+ */
+#define LOG_LIMIT_LINES 10
+#define LOG_LIMIT_PERIOD_NS UINT64_C(10000000000)
+
+struct log_limit {
+    uint64_t period_end_ns;
+    uint32_t lines;
+    uint64_t left_out;
+};
+
+/* May the line be written? Tells those left out of an earlier period first. `now_ns` is monotonic.
+ */
+bool log_limit_admits(struct log_limit *limit, const char *room, uint64_t now_ns);
 
 #endif

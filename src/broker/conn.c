@@ -391,7 +391,9 @@ static const char *conn_read_once(struct broker_conn *conn, bool *out_more)
 static void conn_refuse(struct broker_conn *conn, const char *why)
 {
     conn->shard->counters.frames_bad++;
-    LOG_WARN("%s on %s: %s; the connection is closed", conn_peer(conn), conn->listener->name, why);
+    if (log_limit_admits(&conn->shard->refusals, LOG_ROOM, env_now_ns(conn->shard->env)))
+        LOG_WARN("%s on %s: %s; the connection is closed", conn_peer(conn), conn->listener->name,
+                 why);
     conn->ending = true;
     conn_drop_frame(conn);
     conn_drop_rest(conn);

@@ -407,7 +407,10 @@ static void on_resign(void *context, int32_t epoch)
 static void on_leader_change(void *context, int32_t leader_id, int32_t epoch)
 {
     UNUSED(context);
-    LOG_INFO("controller %d leads the metadata quorum, epoch %d", leader_id, epoch);
+    if (leader_id < 0)
+        LOG_INFO("the metadata quorum has no leader, epoch %d", epoch);
+    else
+        LOG_INFO("controller %d leads the metadata quorum, epoch %d", leader_id, epoch);
 }
 
 static void on_fatal(void *context, const char *why)

@@ -76,21 +76,35 @@ static void listener_log(const struct broker_listener *listener)
     buf_deinit(&told);
 }
 
-static enum err listener_open(struct broker_listener *listener, char *why, size_t why_size)
+static enum err listener_failed(const struct broker_listener *listener, enum err err, char *why,
+                                size_t why_size)
+{
+    struct buf text = BUF_EMPTY;
+    listener_text(listener, &text);
+    snprintf(why, why_size, "cannot listen on %s: %s", buf_text(&text),
+             err == ERR_BUSY      ? "another process has the port"
+             : err == ERR_INVALID ? "this machine has no such address"
+             : err == ERR_DENIED  ? "the port is reserved for the superuser"
+                                  : err_text(err));
+    buf_deinit(&text);
+    return err;
+}
+
+static enum err listener_bind(struct broker_listener *listener, char *why, size_t why_size)
 {
     struct broker_node *node = listener->node;
     const struct conf_listener *conf = listener->conf;
-    struct buf text = BUF_EMPTY;
-    listener_text(listener, &text);
-    enum err err = ERR_OK;
     if (conf->protocol != CONF_PROTOCOL_PLAINTEXT) {
+        struct buf text = BUF_EMPTY;
+        listener_text(listener, &text);
         snprintf(why, why_size,
                  "listener %s wants %s, which this release does not speak yet; use PLAINTEXT",
                  buf_text(&text), conf_protocol_text(conf->protocol));
-        err = ERR_UNSUPPORTED;
-        goto done;
+        buf_deinit(&text);
+        return ERR_UNSUPPORTED;
     }
     struct env_listen_options options = {
+        .held = true,
         .host = conf->host,
         .port = conf->port,
         .backlog = (int)conf_int(node->conf, CONF_BROKER_SOCKET_LISTEN_BACKLOG_SIZE),
@@ -99,32 +113,45 @@ static enum err listener_open(struct broker_listener *listener, char *why, size_
         .accept = listener_accept,
         .context = listener,
     };
-    err = env_listen(broker_node_env(node), &options, &listener->listener);
-    if (err == ERR_OK) {
-        listener->port = env_listener_port(broker_node_env(node), listener->listener);
-        listener_log(listener);
-    } else {
+    enum err err = env_listen(broker_node_env(node), &options, &listener->listener);
+    if (err != ERR_OK) {
         listener->listener = NULL;
-        snprintf(why, why_size, "cannot listen on %s: %s", buf_text(&text),
-                 err == ERR_BUSY      ? "another process has the port"
-                 : err == ERR_INVALID ? "this machine has no such address"
-                 : err == ERR_DENIED  ? "the port is reserved for the superuser"
-                                      : err_text(err));
+        return listener_failed(listener, err, why, why_size);
     }
-done:
-    buf_deinit(&text);
-    return err;
+    listener->port = env_listener_port(broker_node_env(node), listener->listener);
+    return ERR_OK;
 }
 
-enum err broker_listeners_open(struct broker_node *node, bool early, char *why, size_t why_size)
+static enum err listener_open(struct broker_listener *listener, char *why, size_t why_size)
+{
+    struct env *env = broker_node_env(listener->node);
+    enum err err = env_listener_accepting(env, listener->listener, true);
+    if (err != ERR_OK)
+        return listener_failed(listener, err, why, why_size);
+    listener->open = true;
+    listener_log(listener);
+    return ERR_OK;
+}
+
+enum err broker_listeners_bind(struct broker_node *node, char *why, size_t why_size)
 {
     for (size_t i = 0; i < node->listener_count; i++) {
         struct broker_listener *listener = &node->listeners[i];
-        if (listener->listener != NULL)
+        enum err err = listener_bind(listener, why, why_size);
+        if (err == ERR_OK && listener->controller)
+            err = listener_open(listener, why, why_size);
+        if (err != ERR_OK)
+            return err;
+    }
+    return ERR_OK;
+}
+
+enum err broker_listeners_open(struct broker_node *node, char *why, size_t why_size)
+{
+    for (size_t i = 0; i < node->listener_count; i++) {
+        if (node->listeners[i].open)
             continue;
-        if (early && !listener->controller && listener->conf->port != 0)
-            continue;
-        enum err err = listener_open(listener, why, why_size);
+        enum err err = listener_open(&node->listeners[i], why, why_size);
         if (err != ERR_OK)
             return err;
     }
@@ -137,6 +164,7 @@ void broker_listeners_close(struct broker_node *node)
         if (node->listeners[i].listener != NULL)
             env_listener_close(broker_node_env(node), node->listeners[i].listener);
         node->listeners[i].listener = NULL;
+        node->listeners[i].open = false;
     }
 }
 

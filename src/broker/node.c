@@ -111,7 +111,7 @@ static size_t dirs_online(const struct broker_node *node)
 
 static void dir_down_run(struct broker_shard *shard, struct broker_call *call)
 {
-    struct broker_dir_notice *notice = CONTAINER_OF(call, struct broker_dir_notice, down);
+    struct broker_dir_notice *notice = CONTAINER_OF(call, struct broker_dir_notice, call);
     if (shard->replicas != NULL)
         replica_set_fail_dir(shard->replicas, notice->dir, notice->err);
     broker_call_reply(shard, call);
@@ -123,9 +123,21 @@ static void dir_call_done(struct broker_shard *shard, struct broker_call *call)
     UNUSED(call);
 }
 
+static void dir_tell(struct broker_shard *shard, struct broker_dir_notice *notice, uint32_t to,
+                     uint32_t dir, enum err err,
+                     void (*run)(struct broker_shard *, struct broker_call *))
+{
+    notice->used = true;
+    notice->dir = dir;
+    notice->err = err;
+    notice->call.run = run;
+    notice->call.done = dir_call_done;
+    broker_call_send(shard, to, &notice->call);
+}
+
 static void dir_up_run(struct broker_shard *shard, struct broker_call *call)
 {
-    struct broker_dir_notice *notice = CONTAINER_OF(call, struct broker_dir_notice, up);
+    struct broker_dir_notice *notice = CONTAINER_OF(call, struct broker_dir_notice, call);
     struct broker_node *node = shard->node;
     struct broker_dir *dir = &node->dirs[notice->dir];
     if (!dir->offline) {
@@ -133,14 +145,8 @@ static void dir_up_run(struct broker_shard *shard, struct broker_call *call)
         if (node->lifecycle != NULL)
             lifecycle_dir_failed(node->lifecycle, dir->id);
         for (uint32_t i = 0; i < node->shard_count; i++) {
-            struct broker_dir_notice *down = &dir->notices[i];
-            if (i == call->from)
-                continue;
-            down->dir = notice->dir;
-            down->err = notice->err;
-            down->down.run = dir_down_run;
-            down->down.done = dir_call_done;
-            broker_call_send(shard, i, &down->down);
+            if (i != call->from)
+                dir_tell(shard, &dir->down[i], i, notice->dir, notice->err, dir_down_run);
         }
         if (notice->dir == node->metadata_dir)
             broker_node_fail(node, "the directory of the metadata log failed; repair its disk and "
@@ -158,15 +164,9 @@ void broker_node_dir_failed(void *context, uint32_t dir, enum err err, const cha
     LOG_ERROR("log directory %s is offline: %s: %s; its partitions are not served until the node "
               "is started again with the directory repaired",
               node->dirs[dir].path, what, err_text(err));
-    struct broker_dir_notice *notice = &node->dirs[dir].notices[shard->index];
-    if (notice->used_up)
-        return;
-    notice->used_up = true;
-    notice->dir = dir;
-    notice->err = err;
-    notice->up.run = dir_up_run;
-    notice->up.done = dir_call_done;
-    broker_call_send(shard, 0, &notice->up);
+    struct broker_dir_notice *notice = &node->dirs[dir].up[shard->index];
+    if (!notice->used)
+        dir_tell(shard, notice, 0, dir, err, dir_up_run);
 }
 
 /* ---- Life ---- */
@@ -190,7 +190,8 @@ static void dirs_init(struct broker_node *node)
     }
     for (size_t i = 0; i < node->dir_count; i++) {
         env_queue_init(&node->dirs[i].queue, (uint32_t)i);
-        node->dirs[i].notices = mem_zalloc(node->shard_count * sizeof node->dirs[i].notices[0]);
+        node->dirs[i].up = mem_zalloc(node->shard_count * sizeof node->dirs[i].up[0]);
+        node->dirs[i].down = mem_zalloc(node->shard_count * sizeof node->dirs[i].down[0]);
     }
 }
 
@@ -263,7 +264,8 @@ void broker_node_free(struct broker_node *node)
     meta_image_unref(node->image);
     for (size_t i = 0; i < node->dir_count; i++) {
         plog_dir_content_deinit(&node->dirs[i].content);
-        mem_free(node->dirs[i].notices);
+        mem_free(node->dirs[i].up);
+        mem_free(node->dirs[i].down);
     }
     mem_free(node->dirs);
     mem_free(node->listeners);

@@ -30,16 +30,16 @@ struct broker_listener {
     const char *name;
     bool controller;
     struct env_listener *listener; /* NULL while closed */
-    uint16_t port;                 /* real, once it was open */
+    uint16_t port;                 /* real, once it was bound */
+    bool open;
 };
 
 /* A directory failed on one shard: told to shard 0, and from there to all. */
 struct broker_dir_notice {
-    struct broker_call up;
-    struct broker_call down;
+    struct broker_call call;
     uint32_t dir;
     enum err err;
-    bool used_up;
+    bool used;
 };
 
 /* One log directory. */
@@ -47,10 +47,11 @@ struct broker_dir {
     const char *path;
     struct uuid id;
     struct env_file *lock;
-    struct env_queue queue;            /* of jobs for the directory as a whole */
-    struct plog_dir_content content;   /* while starting */
-    struct broker_dir_notice *notices; /* one for each shard */
-    bool offline;
+    struct env_queue queue;          /* of jobs for the directory as a whole */
+    struct plog_dir_content content; /* while starting */
+    struct broker_dir_notice *up;    /* one for each shard, which tells it to shard 0 */
+    struct broker_dir_notice *down;  /* and one that shard 0 tells it */
+    bool offline;                    /* as shard 0 knows */
 };
 
 enum broker_node_state {
@@ -118,10 +119,12 @@ void broker_node_dir_failed(void *context, uint32_t dir, enum err err, const cha
 /* ---- listeners.c ---- */
 
 void broker_listeners_init(struct broker_node *node);
-/* Those that are open already stay so. `early`: only those whose real port has to be known before
- * the node registers, and those of controllers. On an error `why` (a sentence) is set. */
-enum err broker_listeners_open(struct broker_node *node, bool early, char *why,
-                               size_t why_size) MUST_USE;
+/* All take their ports, so that one in use is told before anything else is done and the real port
+ * is known when the node registers; those of controllers are open from now on. On an error `why`
+ * (a sentence) is set. */
+enum err broker_listeners_bind(struct broker_node *node, char *why, size_t why_size) MUST_USE;
+/* And the others. */
+enum err broker_listeners_open(struct broker_node *node, char *why, size_t why_size) MUST_USE;
 void broker_listeners_close(struct broker_node *node);
 /* What others are told to dial. */
 const char *broker_listener_host(const struct broker_listener *listener);

@@ -4,12 +4,10 @@
  *
  *     STORAGE     lock the directories, find out whose they are, format empty ones    (job)
  *     LOAD        read each directory's folders and checkpoints                       (jobs)
- *     CONTROLLER  the metadata log is read and, if this node leads it, led
- *     REGISTER    the controller knows the broker, and its image is as new as that
- *     STRAYS      folders that belong to no partition of ours are set aside           (jobs)
- *     PARTITIONS  each shard opens its logs
- *     UNFENCE     the controller lets clients come
- *     (RUNNING)   the listeners are open
+ *     CONTROLLER  the listeners have their ports; the metadata log is read and, if this node leads
+ * it, led REGISTER    the controller knows the broker, and its image is as new as that STRAYS
+ * folders that belong to no partition of ours are set aside           (jobs) PARTITIONS  each shard
+ * opens its logs UNFENCE     the controller lets clients come (RUNNING)   the listeners are open
  *
  * A node that is no broker runs once it has an image.
  */
@@ -508,7 +506,7 @@ static void controller_enter(struct node_start *start)
 {
     struct broker_node *node = start->node;
     start->stage = START_CONTROLLER;
-    if (broker_listeners_open(node, true, start->why, sizeof start->why) != ERR_OK) {
+    if (broker_listeners_bind(node, start->why, sizeof start->why) != ERR_OK) {
         broker_node_fail(node, start->why);
         return;
     }
@@ -805,7 +803,7 @@ static void start_running(struct node_start *start)
     struct broker_node *node = start->node;
     start->stage = START_DONE;
     broker_node_publish(node);
-    if (broker_listeners_open(node, false, start->why, sizeof start->why) != ERR_OK) {
+    if (broker_listeners_open(node, start->why, sizeof start->why) != ERR_OK) {
         broker_node_fail(node, start->why);
         return;
     }

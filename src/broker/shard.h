@@ -7,6 +7,7 @@
  */
 #include "base/hmap.h"
 #include "base/list.h"
+#include "base/log.h"
 #include "base/rcbuf.h"
 #include "base/uuid.h"
 #include "env/env.h"
@@ -76,8 +77,9 @@ struct broker_shard {
 
     struct broker_limits limits;
     struct broker_counters counters;
-    bool serving;  /* its partitions are open: clients are read */
-    bool stopping; /* no new connections, nothing more is read */
+    struct log_limit refusals; /* lines about connections closed for what they sent */
+    bool serving;              /* its partitions are open: clients are read */
+    bool stopping;             /* no new connections, nothing more is read */
 };
 
 void broker_shard_init(struct broker_shard *shard, struct broker_node *node, struct env *env,

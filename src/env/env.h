@@ -143,11 +143,16 @@ struct env_stream_handler {
 /* What a listener does with its streams; each accepted one goes to the next shard in turn and is
  * reported there. */
 struct env_listen_options {
+    /* The port is taken, but connections are refused until env_listener_accepting. */
+    bool held;
     const char *host; /* name or address; NULL or "" for all addresses, IPv6 and IPv4 */
     uint16_t port;    /* 0: any; env_listener_port tells which */
     int backlog;
     int send_buffer_bytes;    /* -1: the system's default */
     int receive_buffer_bytes; /* -1 likewise */
+    /* On shard 0, before a connection goes to its shard: false has it closed at once. It may stop
+     * the listener from taking more (env_listener_accepting). NULL: all are taken. */
+    bool (*admit)(struct env *env, void *context, const char *peer);
     void (*accept)(struct env *env, void *context, struct env_stream *stream);
     void *context;
 };
@@ -174,6 +179,7 @@ struct env_ops {
     enum err (*listen)(struct env *env, const struct env_listen_options *options,
                        struct env_listener **out);
     uint16_t (*listener_port)(struct env_listener *listener);
+    enum err (*listener_accepting)(struct env *env, struct env_listener *listener, bool on);
     void (*listener_close)(struct env *env, struct env_listener *listener);
     enum err (*connect)(struct env *env, const char *host, uint16_t port, struct env_stream **out);
     void (*stream_handle)(struct env_stream *stream, const struct env_stream_handler *handler,
@@ -268,6 +274,15 @@ env_listen(struct env *env, const struct env_listen_options *options, struct env
 static inline uint16_t env_listener_port(struct env *env, struct env_listener *listener)
 {
     return env->ops->listener_port(listener);
+}
+
+/* On shard 0. `on`: connections are taken (from the start, unless options.held). Else they wait in
+ * the backlog. What can fail is a held listener's first time: ERR_BUSY, another process has the
+ * address by now. */
+static inline MUST_USE enum err env_listener_accepting(struct env *env,
+                                                       struct env_listener *listener, bool on)
+{
+    return env->ops->listener_accepting(env, listener, on);
 }
 
 /* No accept comes after this, but for streams already on their way to another shard. */

@@ -30,6 +30,8 @@ struct start {
     struct broker_node *node;
     bool started;
     bool stopping;
+    bool running;
+    char *why; /* it could not go on; NULL */
     int status;
 };
 
@@ -185,8 +187,9 @@ static void stop(struct start *start)
 
 static void on_running(void *context, struct broker_node *node)
 {
-    UNUSED(context);
     UNUSED(node);
+    struct start *start = context;
+    start->running = true;
 }
 
 static void on_stopped(void *context, struct broker_node *node)
@@ -201,6 +204,8 @@ static void on_failed(void *context, struct broker_node *node, const char *why)
     UNUSED(node);
     struct start *start = context;
     LOG_ERROR("%s", why);
+    mem_free(start->why);
+    start->why = mem_strdup(why);
     start->status = 1;
     stop(start);
 }
@@ -286,12 +291,17 @@ static int run(const struct conf *conf, const char *hostname)
     broker_node_free(start.node);
     os_free(start.os);
     mem_free(envs);
+    /* Once more, so that it is the last line that whoever started it sees. */
+    if (start.why != NULL)
+        LOG_ERROR("the node %s: %s", start.running ? "has ended" : "was not started", start.why);
+    mem_free(start.why);
     return start.status;
 }
 
 int start_main(int argc, char **argv)
 {
     struct start_arguments arguments;
+    os_signals_hold();
     int status = parse(argc, argv, &arguments);
     if (status != 0)
         return status;

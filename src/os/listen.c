@@ -32,16 +32,24 @@ struct env_listener {
     struct list in_listeners;
     struct os_shard *shard;
     void (*accept)(struct env *env, void *context, struct env_stream *stream);
+    bool (*admit)(struct env *env, void *context, const char *peer);
     void *context;
     uint32_t next_shard;
     uint16_t port;
-    struct env_timer pause_timer;
-    uint64_t complain_ns; /* not before this */
+    int backlog;
+    bool listening; /* its sockets are in the shard's epoll set */
+    bool accepting;
+    struct env_timer pause_timer; /* set: no descriptors, none are taken for now */
+    uint64_t complain_ns;         /* not before this */
     size_t socket_count;
     struct listen_socket sockets[OS_ADDRESSES_MAX];
 };
 
-/* ---- Accepting */
+/* ---- Accepting
+
+   A held listener's sockets are bound only; os_env_listener_accepting lets them listen and puts
+   them into the epoll set. From then on a listener is watched while it is `accepting` and does not
+   pause for want of descriptors (listener_watch). */
 
 static void arriving_deliver(struct env *env, struct env_msg *msg)
 {
@@ -75,8 +83,10 @@ static void listener_hand_over(struct env_listener *listener, int fd, const unio
     env_post(&listener->shard->env, target->env.shard, &stream->arriving.msg);
 }
 
-static void listener_watch(struct env_listener *listener, uint32_t epoll_events)
+static void listener_watch(struct env_listener *listener)
 {
+    bool pausing = env_timer_is_set(&listener->pause_timer);
+    uint32_t epoll_events = listener->accepting && !pausing ? EPOLLIN : 0;
     for (size_t i = 0; i < listener->socket_count; i++) {
         struct listen_socket *socket = &listener->sockets[i];
         struct epoll_event event = {.events = epoll_events, .data.ptr = &socket->watch};
@@ -89,7 +99,7 @@ static void listener_watch(struct env_listener *listener, uint32_t epoll_events)
 static void listener_resume(struct env *env, struct env_timer *timer)
 {
     UNUSED(env);
-    listener_watch(CONTAINER_OF(timer, struct env_listener, pause_timer), EPOLLIN);
+    listener_watch(CONTAINER_OF(timer, struct env_listener, pause_timer));
 }
 
 static void listener_pause(struct env_listener *listener, int code)
@@ -100,8 +110,8 @@ static void listener_pause(struct env_listener *listener, int code)
                  os_err_sentence(code));
         listener->complain_ns = shard->now_ns + COMPLAINT_PERIOD_NS;
     }
-    listener_watch(listener, 0);
     env_timer_set_ms(&shard->env, &listener->pause_timer, PAUSE_MS);
+    listener_watch(listener);
 }
 
 /* It was this connection's error, which accept(2) hands on; the next may be well. All others are
@@ -117,6 +127,15 @@ static bool accept_is_over(int code)
     return false;
 }
 
+static bool listener_admits(struct env_listener *listener, const union os_address *peer)
+{
+    if (listener->admit == NULL)
+        return true;
+    char text[ENV_ADDRESS_BYTES];
+    os_address_text(peer, text);
+    return listener->admit(&listener->shard->env, listener->context, text);
+}
+
 static void listener_ready(struct os_shard *shard, struct os_watch *watch, uint32_t epoll_events)
 {
     UNUSED(shard);
@@ -124,13 +143,16 @@ static void listener_ready(struct os_shard *shard, struct os_watch *watch, uint3
     struct listen_socket *socket = CONTAINER_OF(watch, struct listen_socket, watch);
     if (socket->fd < 0) /* closed in this turn */
         return;
-    for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
+    for (int i = 0; i < ACCEPTS_PER_TURN && socket->listener->accepting; i++) {
         union os_address peer;
         memset(&peer, 0, sizeof peer);
         socklen_t size = sizeof peer;
         int fd = accept4(socket->fd, &peer.any, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
-            listener_hand_over(socket->listener, fd, &peer);
+            if (listener_admits(socket->listener, &peer))
+                listener_hand_over(socket->listener, fd, &peer);
+            else
+                close(fd);
             continue;
         }
         int code = errno;
@@ -181,8 +203,7 @@ static int socket_open(const struct env_listen_options *options, const union os_
         setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &options->receive_buffer_bytes, sizeof(int));
     if ((address->any.sa_family == AF_INET6 &&
          setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof only) != 0) ||
-        bind(fd, &address->any, os_address_size(address)) != 0 ||
-        listen(fd, options->backlog > 0 ? options->backlog : SOMAXCONN) != 0) {
+        bind(fd, &address->any, os_address_size(address)) != 0) {
         int code = errno;
         close(fd);
         errno = code;
@@ -207,9 +228,7 @@ static enum err listener_add(struct env_listener *listener,
 
     socklen_t size = sizeof address;
     struct listen_socket *socket = &listener->sockets[listener->socket_count];
-    struct epoll_event event = {.events = EPOLLIN, .data.ptr = &socket->watch};
-    if (getsockname(fd, &address.any, &size) != 0 ||
-        epoll_ctl(listener->shard->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0) {
+    if (getsockname(fd, &address.any, &size) != 0) {
         close(fd);
         return ERR_LIMIT;
     }
@@ -254,6 +273,36 @@ static enum err listener_add_named(struct env_listener *listener,
     return listener->socket_count > 0 ? ERR_OK : err;
 }
 
+/* Bound sockets become listening ones. */
+static enum err listener_begin(struct env_listener *listener)
+{
+    for (size_t i = 0; i < listener->socket_count; i++) {
+        struct listen_socket *socket = &listener->sockets[i];
+        struct epoll_event event = {.events = EPOLLIN, .data.ptr = &socket->watch};
+        if (listen(socket->fd, listener->backlog) != 0)
+            return listen_err(errno);
+        if (epoll_ctl(listener->shard->epoll_fd, EPOLL_CTL_ADD, socket->fd, &event) != 0)
+            return ERR_LIMIT;
+    }
+    listener->listening = true;
+    return ERR_OK;
+}
+
+enum err os_env_listener_accepting(struct env *env, struct env_listener *listener, bool on)
+{
+    os_shard_check(os_shard_of(env));
+    if (!listener->listening && on) {
+        enum err err = listener_begin(listener);
+        if (err != ERR_OK)
+            return err;
+    }
+    bool before = listener->accepting;
+    listener->accepting = on;
+    if (listener->listening && on != before)
+        listener_watch(listener);
+    return ERR_OK;
+}
+
 enum err os_env_listen(struct env *env, const struct env_listen_options *options,
                        struct env_listener **out)
 {
@@ -265,6 +314,8 @@ enum err os_env_listen(struct env *env, const struct env_listen_options *options
     struct env_listener *listener = mem_zalloc(sizeof *listener);
     listener->shard = shard;
     listener->accept = options->accept;
+    listener->admit = options->admit;
+    listener->backlog = options->backlog > 0 ? options->backlog : SOMAXCONN;
     listener->context = options->context;
     listener->port = options->port;
     env_timer_init(&listener->pause_timer, listener_resume);
@@ -273,6 +324,8 @@ enum err os_env_listen(struct env *env, const struct env_listen_options *options
     bool wildcard = options->host == NULL || options->host[0] == 0;
     enum err err =
         wildcard ? listener_add_wildcard(listener, options) : listener_add_named(listener, options);
+    if (err == ERR_OK && !options->held)
+        err = os_env_listener_accepting(env, listener, true);
     if (err != ERR_OK) {
         os_env_listener_close(env, listener);
         listener = NULL;
@@ -294,6 +347,7 @@ void os_env_listener_close(struct env *env, struct env_listener *listener)
     os_shard_check(shard);
     ASSERT(listener->shard == shard);
     env_timer_cancel(env, &listener->pause_timer);
+    listener->accepting = false;
     for (size_t i = 0; i < listener->socket_count; i++) {
         close(listener->sockets[i].fd);
         listener->sockets[i].fd = -1;

@@ -146,6 +146,7 @@ static const struct env_ops env_os_ops = {
     .file_read = os_env_file_read,
     .listen = os_env_listen,
     .listener_port = os_env_listener_port,
+    .listener_accepting = os_env_listener_accepting,
     .listener_close = os_env_listener_close,
     .connect = os_env_connect,
     .stream_handle = os_env_stream_handle,

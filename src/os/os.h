@@ -68,6 +68,9 @@ enum os_signal {
 
 typedef void os_signal_fn(struct env *env, void *context, enum os_signal signal);
 
+/* At the very start of a process: signals that come before os_on_signal wait for it. */
+void os_signals_hold(void);
+
 /*
  * Call fn on shard 0 for each of these signals (OR of os_signal). The first SIGTERM or SIGINT is
  * reported; the second, of either, ends the process at once with a line and status 128 + signal,

@@ -179,6 +179,7 @@ enum err os_env_connect(struct env *env, const char *host, uint16_t port, struct
 enum err os_env_listen(struct env *env, const struct env_listen_options *options,
                        struct env_listener **out);
 uint16_t os_env_listener_port(struct env_listener *listener);
+enum err os_env_listener_accepting(struct env *env, struct env_listener *listener, bool on);
 void os_env_listener_close(struct env *env, struct env_listener *listener);
 void os_env_stream_handle(struct env_stream *stream, const struct env_stream_handler *handler,
                           void *context);

@@ -42,6 +42,13 @@ static void signal_handle(int number)
     errno = errno_before;
 }
 
+static void signals_ours(sigset_t *out)
+{
+    sigemptyset(out);
+    for (size_t i = 0; i < ARRAY_COUNT(os_signal_table); i++)
+        sigaddset(out, os_signal_table[i].number);
+}
+
 void os_on_signal(struct os *os, unsigned signals, os_signal_fn *fn, void *context)
 {
     ASSERT(fn != NULL);
@@ -56,6 +63,16 @@ void os_on_signal(struct os *os, unsigned signals, os_signal_fn *fn, void *conte
         sigemptyset(&action.sa_mask);
         sigaction(os_signal_table[i].number, &action, NULL);
     }
+    /* Those that were held come now. */
+    sigset_t all;
+    signals_ours(&all);
+    pthread_sigmask(SIG_UNBLOCK, &all, NULL);
+}
+
+void os_signals_hold(void)
+{
+    sigset_t before;
+    os_signals_block(&before);
 }
 
 void os_signals_report(struct os_shard *shard)
@@ -92,8 +109,6 @@ void os_signals_ignore(void)
 void os_signals_block(sigset_t *before)
 {
     sigset_t ours;
-    sigemptyset(&ours);
-    for (size_t i = 0; i < ARRAY_COUNT(os_signal_table); i++)
-        sigaddset(&ours, os_signal_table[i].number);
+    signals_ours(&ours);
     pthread_sigmask(SIG_BLOCK, &ours, before);
 }

@@ -439,7 +439,8 @@ static enum err write_failed(struct plog *plog, struct plog_append *append, enum
     refuse(append, WIRE_ERROR_KAFKA_STORAGE_ERROR, NULL);
     PLOG_ROOM_NAME(plog, name);
     if (err == ERR_NOSPACE) {
-        LOG_WARN("%s: an append of %zu bytes found the disk full", name, append->size);
+        if (log_limit_admits(&plog->host->full_disk, LOG_ROOM, env_now_ns(plog->host->env)))
+            LOG_WARN("%s: an append of %zu bytes found the disk full", name, append->size);
         plog->torn = true;
         plog_poke(plog);
         return err;

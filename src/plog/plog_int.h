@@ -8,6 +8,7 @@
  */
 #include "plog/plog_batch_int.h"
 
+#include "base/log.h"
 #include "codec/codec.h"
 #include "plog/plog.h"
 #include "plog/plog_files.h"
@@ -297,7 +298,8 @@ struct plog_host {
     uint64_t producer_check_at_ns;
     uint64_t open_files; /* descriptors */
     uint32_t janitor_jobs;
-    struct plog_op *stopping; /* plog_host_stop's */
+    struct plog_op *stopping;   /* plog_host_stop's */
+    struct log_limit full_disk; /* lines about it */
     struct codec_context *codec;
     struct plog_host_stats stats;
 };

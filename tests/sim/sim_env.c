@@ -324,6 +324,13 @@ static uint16_t op_listener_port(struct env_listener *listener)
     return sim_net_listener_port(listener);
 }
 
+static enum err op_listener_accepting(struct env *env, struct env_listener *listener, bool on)
+{
+    if (sim_env_enter(sim_env_shard(env)))
+        sim_net_listener_accepting(listener, on);
+    return ERR_OK;
+}
+
 static void op_listener_close(struct env *env, struct env_listener *listener)
 {
     if (!sim_env_enter(sim_env_shard(env)))
@@ -422,6 +429,7 @@ const struct env_ops sim_env_ops = {
     .file_read = op_file_read,
     .listen = op_listen,
     .listener_port = op_listener_port,
+    .listener_accepting = op_listener_accepting,
     .listener_close = op_listener_close,
     .connect = op_connect,
     .stream_handle = op_stream_handle,

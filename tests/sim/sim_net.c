@@ -81,6 +81,8 @@ struct env_listener {
     struct sim_node *node_of;
     struct env_listen_options options;
     uint16_t port;
+    bool listening; /* held no more */
+    bool accepting;
     uint32_t shard_next;
     uint32_t waiting; /* accepts not yet reported */
 };
@@ -399,6 +401,7 @@ enum err sim_net_listen(struct sim_shard *shard, const struct env_listen_options
     listener->options = *options;
     listener->options.host = NULL;
     listener->port = port;
+    listener->listening = listener->accepting = !options->held;
     list_push_back(&net->listeners, &listener->node);
     *out = listener;
     return ERR_OK;
@@ -407,6 +410,12 @@ enum err sim_net_listen(struct sim_shard *shard, const struct env_listen_options
 uint16_t sim_net_listener_port(const struct env_listener *listener)
 {
     return listener->port;
+}
+
+void sim_net_listener_accepting(struct env_listener *listener, bool on)
+{
+    listener->accepting = on;
+    listener->listening = listener->listening || on;
 }
 
 /* Ends that this listener has accepted and not reported; all, or only those of shard 0. */
@@ -482,6 +491,7 @@ enum err sim_net_connect(struct sim_shard *shard, const char *host, uint16_t por
     return ERR_OK;
 }
 
+static void admit_run(struct sim_shard *shard, struct sim_ready *ready);
 static void accept_run(struct sim_shard *shard, struct sim_ready *ready);
 
 /* The other end comes into being. */
@@ -491,21 +501,60 @@ static enum err setup_accept(struct connection *connection)
     struct env_stream *end = &connection->ends[1];
     struct sim_node *node = end->node;
     struct env_listener *listener = listener_find(net, node, connection->port);
-    if (listener == NULL || sim_chance_ppm(&net->prng, net->world->options.refuse_ppm))
+    if (listener == NULL || !listener->listening ||
+        sim_chance_ppm(&net->prng, net->world->options.refuse_ppm))
         return ERR_RESET;
     uint32_t backlog = listener->options.backlog > 0 ? (uint32_t)listener->options.backlog : 1;
-    if (listener->waiting >= backlog)
+    if (listener->waiting >= backlog || !listener->accepting)
         return ERR_AGAIN; /* the call is dropped, and made again */
     listener->waiting++;
     end->state = END_ACCEPTING;
     end->listener = listener;
-    end->shard = &node->shards[listener->shard_next++ % node->shard_count];
-    end->ready.run = accept_run;
+    end->shard = &node->shards[0];
+    end->ready.run = admit_run;
+    if (listener->options.admit == NULL) {
+        end->shard = &node->shards[listener->shard_next++ % node->shard_count];
+        end->ready.run = accept_run;
+    }
     /* What the listener does with its streams is kept here: it may be closed before. */
     connection->accept = listener->options.accept;
     end->context = listener->options.context;
     sim_shard_ready(end->shard, &end->ready);
     return ERR_OK;
+}
+
+struct admit_call {
+    struct env_listener *listener;
+    const char *peer;
+    bool admitted;
+};
+
+static void call_admit(struct env *env, void *context)
+{
+    struct admit_call *call = context;
+    const struct env_listen_options *options = &call->listener->options;
+    call->admitted = options->admit(env, options->context, call->peer);
+}
+
+/* On shard 0; a listener that was closed meanwhile took its ends along. */
+static void admit_run(struct sim_shard *shard, struct sim_ready *ready)
+{
+    struct env_stream *end = CONTAINER_OF(ready, struct env_stream, ready);
+    struct env_listener *listener = end->listener;
+    ASSERT(listener != NULL);
+    struct admit_call call = {.listener = listener, .peer = end->peer};
+    sim_shard_call(shard, call_admit, &call);
+    if (!call.admitted) {
+        listener->waiting--;
+        end->listener = NULL;
+        end->state = END_OPEN;
+        end->ready.run = stream_run;
+        sim_stream_close(end);
+        return;
+    }
+    end->shard = &end->node->shards[listener->shard_next++ % end->node->shard_count];
+    end->ready.run = accept_run;
+    sim_shard_ready(end->shard, &end->ready);
 }
 
 struct accept_call {

@@ -43,6 +43,7 @@ size_t sim_net_vanish_some(struct sim_net *net, const struct sim_node *node, uin
 enum err sim_net_listen(struct sim_shard *shard, const struct env_listen_options *options,
                         struct env_listener **out);
 uint16_t sim_net_listener_port(const struct env_listener *listener);
+void sim_net_listener_accepting(struct env_listener *listener, bool on);
 void sim_net_listener_close(struct env_listener *listener);
 enum err sim_net_connect(struct sim_shard *shard, const char *host, uint16_t port,
                          struct env_stream **out);

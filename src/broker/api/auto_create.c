@@ -72,8 +72,9 @@ static void auto_create_done(struct broker_shard *shard, struct broker_call *cal
         const struct wire_create_topics_response_creatable_topic_result *topic =
             &response->topics.items[i];
         if (topic->error_code == WIRE_ERROR_NONE)
-            LOG_INFO("created topic %.*s, which a client asked about, with %d partitions",
-                     WIRE_STRING_ARGS(topic->name), topic->num_partitions);
+            LOG_INFO("created topic %.*s, which a client asked about, with %d partition%s",
+                     WIRE_STRING_ARGS(topic->name), topic->num_partitions,
+                     topic->num_partitions == 1 ? "" : "s");
         else if (topic->error_code != WIRE_ERROR_TOPIC_ALREADY_EXISTS)
             LOG_WARN("topic %.*s, which a client asked about, could not be created: %s",
                      WIRE_STRING_ARGS(topic->name), wire_error_name(topic->error_code));

@@ -264,13 +264,43 @@ static void test_base64(void **state)
     buf_deinit(&out);
 }
 
+static size_t limited_lines;
+
+static void limited_sink(void *context, enum log_level level, const char *room, const char *line)
+{
+    UNUSED(context);
+    UNUSED(level);
+    assert_string_equal(room, "base");
+    assert_string_equal(line, "90 lines like the next were left out");
+    limited_lines++;
+}
+
+static void test_log_limit(void **state)
+{
+    UNUSED(state);
+    struct log_limit limit = {0};
+    limited_lines = 0;
+    log_set_sink(limited_sink, NULL);
+    size_t admitted = 0;
+    for (int i = 0; i < 100; i++)
+        admitted += log_limit_admits(&limit, "base", 5);
+    assert_int_equal(admitted, LOG_LIMIT_LINES);
+    assert_int_equal(limited_lines, 0);
+    assert_true(log_limit_admits(&limit, "base", 5 + LOG_LIMIT_PERIOD_NS));
+    assert_int_equal(limited_lines, 1);
+    /* Nothing was left out of this period, so nothing is said after it. */
+    assert_true(log_limit_admits(&limit, "base", 5 + 2 * LOG_LIMIT_PERIOD_NS));
+    assert_int_equal(limited_lines, 1);
+    log_set_sink(NULL, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_base64), cmocka_unit_test(test_varint),
         cmocka_unit_test(test_uuid),   cmocka_unit_test(test_uuid_compare),
         cmocka_unit_test(test_prng),   cmocka_unit_test(test_err),
-        cmocka_unit_test(test_log),
+        cmocka_unit_test(test_log),    cmocka_unit_test(test_log_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -142,6 +142,79 @@ static void test_second_signal(void **state)
     assert_int_equal(WEXITSTATUS(status), 128 + SIGINT);
 }
 
+/* A stop that waits for a disk which does not answer. */
+static struct env_queue stuck_queue;
+static struct env_job stuck_job;
+
+static void stuck_run(struct env_job *job, struct env_disk *disk)
+{
+    UNUSED(job);
+    UNUSED(disk);
+    kill(getpid(), SIGTERM);
+    for (;;)
+        usleep(1000);
+}
+
+static void stuck_done(struct env *env, struct env_job *job)
+{
+    UNUSED(env);
+    UNUSED(job);
+}
+
+static void signal_stop_slowly(struct env *env, void *context, enum os_signal which)
+{
+    UNUSED(context);
+    UNUSED(which);
+    env_queue_init(&stuck_queue, 0);
+    stuck_job = (struct env_job){.run = stuck_run, .done = stuck_done};
+    env_submit(env, &stuck_queue, &stuck_job);
+}
+
+static void test_second_signal_in_a_long_stop(void **state)
+{
+    UNUSED(state);
+    fflush(NULL);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        struct env_timer timer;
+        test_begin(2, 1);
+        os_on_signal(test_os, OS_SIGNAL_TERMINATE | OS_SIGNAL_INTERRUPT, signal_stop_slowly, NULL);
+        env_timer_init(&timer, raise_terminate);
+        env_timer_set_ms(os_env(test_os, 0), &timer, 0);
+        enum err err = os_run(test_os);
+        _exit(err == ERR_OK ? 0 : 1);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 128 + SIGTERM);
+}
+
+static int held_count;
+
+static void signal_held(struct env *env, void *context, enum os_signal which)
+{
+    UNUSED(context);
+    assert_int_equal(which, OS_SIGNAL_TERMINATE);
+    held_count++;
+    UNUSED(env);
+    os_stop(test_os);
+}
+
+/* What comes before anybody listens is not lost, and ends nothing. */
+static void test_held_signals(void **state)
+{
+    UNUSED(state);
+    os_signals_hold();
+    kill(getpid(), SIGTERM);
+    test_begin(1, 0);
+    os_on_signal(test_os, OS_SIGNAL_TERMINATE, signal_held, NULL);
+    assert_int_equal(os_run(test_os), ERR_OK);
+    assert_int_equal(held_count, 1);
+    test_end();
+}
+
 /* ---- Log lines */
 
 static void test_log(void **state)
@@ -328,7 +401,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_stop_before_run), cmocka_unit_test(test_never_run),
         cmocka_unit_test(test_threads),         cmocka_unit_test(test_signals),
-        cmocka_unit_test(test_second_signal),   cmocka_unit_test(test_log),
+        cmocka_unit_test(test_second_signal),   cmocka_unit_test(test_second_signal_in_a_long_stop),
+        cmocka_unit_test(test_held_signals),    cmocka_unit_test(test_log),
         cmocka_unit_test(test_log_to_nobody),   cmocka_unit_test(test_machine),
         cmocka_unit_test(test_quota),           cmocka_unit_test(test_new_without_descriptors),
     };
