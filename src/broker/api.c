@@ -20,10 +20,13 @@ const struct broker_api broker_apis[] = {
     {WIRE_API_API_VERSIONS,               0, 4,     0,               BOTH,              broker_api_api_versions},
     {WIRE_API_CREATE_TOPICS,              2, 7,     2,               BOTH,              broker_api_by_controller},
     {WIRE_API_DELETE_TOPICS,              1, 6,     1,               BOTH,              broker_api_by_controller},
+    {WIRE_API_DELETE_RECORDS,             0, 2,     0,               BROKER_API_BROKER, broker_api_delete_records},
     {WIRE_API_INIT_PRODUCER_ID,           0, 5,     0,               BROKER_API_BROKER, broker_api_init_producer_id},
+    {WIRE_API_WRITE_TXN_MARKERS,          1, 2,     1,               BROKER_API_BROKER, broker_api_write_txn_markers},
     {WIRE_API_DESCRIBE_CONFIGS,           1, 4,     1,               BOTH,              broker_api_describe_configs},
     {WIRE_API_CREATE_PARTITIONS,          0, 3,     0,               BOTH,              broker_api_by_controller},
     {WIRE_API_DESCRIBE_CLUSTER,           0, 2,     0,               BOTH,              broker_api_describe_cluster},
+    {WIRE_API_DESCRIBE_PRODUCERS,         0, 0,     0,               BROKER_API_BROKER, broker_api_describe_producers},
     {WIRE_API_DESCRIBE_TOPIC_PARTITIONS,  0, 0,     0,               BROKER_API_BROKER, broker_api_describe_topic_partitions},
 };
 /* clang-format on */

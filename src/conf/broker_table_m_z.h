@@ -572,7 +572,7 @@ SETTING(TRANSACTION_MAX_TIMEOUT_MS, "transaction.max.timeout.ms", INT, "900000",
     READ_ONLY, LATER,
     "Most that a producer may ask for as its transaction timeout.")
 SETTING(TRANSACTION_PARTITION_VERIFICATION_ENABLE, "transaction.partition.verification.enable",
-    BOOLEAN, "true", ANY, LOW, CLUSTER_WIDE, LATER,
+    BOOLEAN, "true", ANY, LOW, CLUSTER_WIDE, SERVED,
     "Check that a partition belongs to the transaction before a transactional produce is let in.")
 SETTING(TRANSACTION_REMOVE_EXPIRED_TRANSACTION_CLEANUP_INTERVAL_MS,
     "transaction.remove.expired.transaction.cleanup.interval.ms", INT, "3600000", FROM(1), LOW,

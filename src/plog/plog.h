@@ -287,7 +287,10 @@ struct plog_append {
     int32_t leader_epoch;        /* of this leadership; for REPLICA the highest that may be taken */
     int64_t wall_ms;             /* now: LogAppendTime, timestamp bounds, producer expiry */
     int16_t transaction_version; /* of a marker's or a transactional batch's sender; 0, 1, 2 */
-    struct arena *arena;         /* for messages, record errors and rewritten batches */
+    /* For CLIENT: its coordinator says that the partition belongs to the producer's transaction
+     * (KIP-890). Else a transactional batch must go on with one that is open here. */
+    bool transaction_verified;
+    struct arena *arena; /* for messages, record errors and rewritten batches */
 
     /* Results. error is Kafka's code (wire/errors.h), 0 for none; the others are meaningful when it
      * is 0, and log_start_offset always. */
@@ -364,9 +367,8 @@ struct plog_read {
 enum err plog_read(struct plog *plog, struct plog_read *read) MUST_USE;
 
 /*
- * About how many bytes lie between offset and the bound, without reading: exact for positions near
- * the end of the log and where somebody has read lately, else up to an index interval and a batch
- * too many. 0 exactly when there is nothing below the bound at or after `offset`.
+ * About how many bytes lie between offset and the bound: exact where the way to both is in memory,
+ * else an estimate. 0 exactly when there is nothing below the bound at or after `offset`.
  */
 uint64_t plog_available(struct plog *plog, int64_t offset, int64_t bound_offset);
 

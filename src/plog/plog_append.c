@@ -148,8 +148,7 @@ static bool check_producer(struct plog *plog, struct plog_append *append,
         return false;
     }
     struct plog_verdict verdict;
-    plog_producers_check(plog->producers, &batch->header, &marker, append->origin,
-                         append->transaction_version, &verdict);
+    plog_producers_check(plog->producers, &batch->header, &marker, append, &verdict);
     if (verdict.history_below >= 0) {
         plog_history_begin(plog, batch->header.producer_id, verdict.history_below);
         *out_err = ERR_AGAIN;

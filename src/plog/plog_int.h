@@ -387,8 +387,8 @@ size_t plog_producers_count(const struct plog_producers *producers);
 
 /* A data batch or marker before it is written. producers may be NULL (none so far). */
 void plog_producers_check(const struct plog_producers *producers, const struct batch_header *batch,
-                          const struct plog_marker *marker, enum plog_origin origin,
-                          int16_t transaction_version, struct plog_verdict *out);
+                          const struct plog_marker *marker, const struct plog_append *append,
+                          struct plog_verdict *out);
 /* A batch with a producer that was written (or is read again by recovery), with its offsets. */
 void plog_producers_apply(struct plog_producers *producers, const struct batch_header *batch,
                           const struct plog_marker *marker, int64_t wall_ms);

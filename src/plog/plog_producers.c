@@ -137,6 +137,15 @@ static const struct producer_batch *find_duplicate(const struct producer *produc
     return NULL;
 }
 
+/* The refused batch may be one of the window that is not known yet. */
+static void look_back(const struct producer *producer, struct plog_verdict *out)
+{
+    if (producer->window_known || producer->batch_count == 0)
+        return;
+    const struct producer_batch *oldest = &producer->batches[0];
+    out->history_below = oldest->last_offset - oldest->offset_delta;
+}
+
 static void check_sequence(const struct producer *producer, const struct batch_header *batch,
                            struct plog_verdict *out)
 {
@@ -153,28 +162,40 @@ static void check_sequence(const struct producer *producer, const struct batch_h
         return;
     refuse(out, WIRE_ERROR_OUT_OF_ORDER_SEQUENCE_NUMBER,
            "the batch does not follow the producer's last one");
-    if (!producer->window_known && producer->batch_count > 0) {
-        const struct producer_batch *oldest = &producer->batches[0];
-        out->history_below = oldest->last_offset - oldest->offset_delta;
-    }
+    look_back(producer, out);
+}
+
+static bool is_verified(const struct producer *producer, const struct batch_header *batch,
+                        const struct plog_append *append)
+{
+    return append->origin != PLOG_ORIGIN_CLIENT || append->transaction_verified ||
+           (producer != NULL && producer->transaction_first_offset >= 0 &&
+            producer->epoch == batch->producer_epoch);
 }
 
 static void check_data(const struct producer *producer, const struct batch_header *batch,
-                       enum plog_origin origin, int16_t transaction_version,
-                       struct plog_verdict *out)
+                       const struct plog_append *append, struct plog_verdict *out)
 {
+    bool client = append->origin == PLOG_ORIGIN_CLIENT;
     bool transactional = batch_is_transactional(batch);
+    const struct producer_batch *duplicate =
+        client && producer != NULL ? find_duplicate(producer, batch) : NULL;
+    if (duplicate == NULL && transactional && !is_verified(producer, batch, append)) {
+        refuse(out, WIRE_ERROR_INVALID_TXN_STATE,
+               "the batch does not belong to an ongoing transaction");
+        if (producer != NULL && producer->epoch == batch->producer_epoch)
+            look_back(producer, out);
+        return;
+    }
     if (producer == NULL) {
         /* Without any state every sequence is accepted (KIP-360), but for a transaction whose
          * sender starts each epoch anew (KIP-890). */
-        if (origin == PLOG_ORIGIN_CLIENT && transactional && transaction_version >= 2 &&
+        if (client && transactional && append->transaction_version >= 2 &&
             batch->base_sequence != 0)
             refuse(out, WIRE_ERROR_OUT_OF_ORDER_SEQUENCE_NUMBER,
                    "the first batch of a transactional producer does not begin with sequence 0");
         return;
     }
-    const struct producer_batch *duplicate =
-        origin == PLOG_ORIGIN_CLIENT ? find_duplicate(producer, batch) : NULL;
     if (duplicate != NULL) {
         out->duplicate = true;
         out->first_offset = duplicate->last_offset - duplicate->offset_delta;
@@ -187,7 +208,7 @@ static void check_data(const struct producer *producer, const struct batch_heade
                "the producer's epoch is older than the last one seen");
         return;
     }
-    if (origin == PLOG_ORIGIN_CLIENT) {
+    if (client) {
         check_sequence(producer, batch, out);
         if (out->error != WIRE_ERROR_NONE)
             return;
@@ -218,9 +239,10 @@ static void check_marker(const struct producer *producer, const struct batch_hea
 }
 
 void plog_producers_check(const struct plog_producers *producers, const struct batch_header *batch,
-                          const struct plog_marker *marker, enum plog_origin origin,
-                          int16_t transaction_version, struct plog_verdict *out)
+                          const struct plog_marker *marker, const struct plog_append *append,
+                          struct plog_verdict *out)
 {
+    enum plog_origin origin = append->origin;
     ASSERT(batch_has_producer(batch));
     *out = (struct plog_verdict){.error = WIRE_ERROR_NONE, .history_below = -1};
     /* What a leader has written is not judged again. */
@@ -229,9 +251,9 @@ void plog_producers_check(const struct plog_producers *producers, const struct b
     const struct producer *producer =
         producers != NULL ? find(producers, batch->producer_id) : NULL;
     if (marker->is_marker)
-        check_marker(producer, batch, marker, transaction_version, out);
+        check_marker(producer, batch, marker, append->transaction_version, out);
     else if (!batch_is_control(batch))
-        check_data(producer, batch, origin, transaction_version, out);
+        check_data(producer, batch, append, out);
 }
 
 /* ---- Applying ------------------------------------------------------------------------------- */

@@ -403,7 +403,21 @@ enum err plog_read(struct plog *plog, struct plog_read *read)
 
 /* ---- How much there is ---------------------------------------------------------------------- */
 
-/* A position for an offset in a segment: exact by a mark, else an estimate that is not too high. */
+/* Where the batch that holds the offset begins, as far as memory knows. */
+static bool position_seek(struct plog *plog, const struct plog_segment *segment, int64_t offset,
+                          uint32_t start, uint32_t *out)
+{
+    struct plog_source source = {.env = plog->host->env};
+    struct batch_header header;
+    if (plog_segment_seek(&source, segment->files->log, segment->size_bytes, start, offset, out,
+                          &header) != ERR_OK)
+        return false;
+    if (header.base_offset == offset)
+        plog_mark_add(plog, offset, segment->base_offset, *out);
+    return true;
+}
+
+/* A position for an offset in a segment: exact where memory has the way there, else an estimate. */
 static uint64_t position_estimate(struct plog *plog, uint32_t index, int64_t offset)
 {
     const struct plog_segment *segment = &plog->segments[index];
@@ -417,17 +431,21 @@ static uint64_t position_estimate(struct plog *plog, uint32_t index, int64_t off
         return position;
     struct fetch fetch = {.offset = offset};
     find_mark(plog, segment, &fetch);
-    if (fetch.start > 0)
-        return fetch.start;
-    if (segment->files != NULL && segment->files->index != NULL) {
+    uint32_t start = fetch.start;
+    enum err err = segment->files == NULL ? ERR_AGAIN : ERR_OK;
+    if (err == ERR_OK && start == 0 && segment->files->index != NULL) {
         struct plog_source source = {.env = plog->host->env};
         struct plog_index_entry entry;
         bool found;
-        enum err err = plog_index_floor(&source, segment->files->index, segment->files->index_count,
-                                        (uint32_t)(offset - segment->base_offset), &entry, &found);
-        if (err == ERR_OK)
-            return found && entry.position < segment->size_bytes ? entry.position : 0;
+        err = plog_index_floor(&source, segment->files->index, segment->files->index_count,
+                               (uint32_t)(offset - segment->base_offset), &entry, &found);
+        if (err == ERR_OK && found && entry.position < segment->size_bytes)
+            start = entry.position;
     }
+    if (err == ERR_OK && position_seek(plog, segment, offset, start, &position))
+        return position;
+    if (start > 0)
+        return start;
     /* Not known without the disk: as if all records were of one size. */
     double share = (double)(offset - segment->base_offset) / (double)(end - segment->base_offset);
     return (uint64_t)(share * (double)segment->size_bytes);

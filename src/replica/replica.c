@@ -285,6 +285,21 @@ void replica_append(struct replica *replica, struct replica_append *append)
         append_park(replica, append);
 }
 
+int16_t replica_delete_records(struct replica *replica, int64_t offset)
+{
+    int16_t error = replica_check(replica, -1);
+    if (error != WIRE_ERROR_NONE)
+        return error;
+    if (plog_config(replica->log)->cleanup_policy == PLOG_CLEANUP_COMPACT)
+        return WIRE_ERROR_POLICY_VIOLATION;
+    if (offset < 0 || offset > replica->high_watermark)
+        return WIRE_ERROR_OFFSET_OUT_OF_RANGE;
+    /* One that is just being made is empty. */
+    if (replica->state == REPLICA_STATE_OPEN && plog_set_log_start(replica->log, offset) != ERR_OK)
+        return WIRE_ERROR_KAFKA_STORAGE_ERROR;
+    return WIRE_ERROR_NONE;
+}
+
 /* ---- The high watermark
  * -------------------------------------------------------------------------- */
 

@@ -177,6 +177,13 @@ struct replica_append {
 
 void replica_append(struct replica *replica, struct replica_append *append);
 
+/*
+ * DeleteRecords on the leader: nothing below the offset is read any more. Kafka's code:
+ * OFFSET_OUT_OF_RANGE outside of [0, high watermark], POLICY_VIOLATION where the topic is compacted
+ * and never deleted from, or replica_check's.
+ */
+int16_t replica_delete_records(struct replica *replica, int64_t offset);
+
 /* ---- Waiting for records ----------------------------------------------------------------------
  */
 

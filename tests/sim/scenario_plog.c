@@ -308,6 +308,7 @@ static void start_append(struct process *p)
         .data = p->bytes.data,
         .size = p->bytes.size,
         .origin = p->batch.marker >= 0 ? PLOG_ORIGIN_COORDINATOR : PLOG_ORIGIN_CLIENT,
+        .transaction_verified = true,
         .leader_epoch = p->batch.epoch,
         .wall_ms = env_wall_ms(p->env),
         .arena = &p->arena,

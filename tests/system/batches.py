@@ -66,3 +66,17 @@ def message(magic, value=b"v", key=None, timestamp=1000000, attributes=0, offset
         body += struct.pack(">i", -1) if part is None else struct.pack(">i", len(part)) + part
     body = struct.pack(">I", zlib.crc32(body)) + body
     return struct.pack(">qi", offset, len(body)) + body
+
+
+def describe(data):
+    """What is in uncompressed batches, but for their times: a text for each."""
+    out = []
+    while len(data) >= 61:
+        base, length, epoch, _, _, attributes, last, _, _, producer, producer_epoch, sequence, count = struct.unpack(
+            ">qiibIhiqqqhii", data[:61])
+        records = data[61:length + 12]
+        text = f"{base}+{last} epoch {epoch} producer {producer}/{producer_epoch} sequence {sequence} count {count}"
+        out.append(text + "".join(f" {name}" for bit, name in ((8, "append-time"), (16, "transactional"), (32, "control"))
+                                  if attributes & bit) + f" {records.hex()}")
+        data = data[length + 12:]
+    return out

@@ -5,8 +5,10 @@ struct broker_request;
 
 void broker_api_api_versions(struct broker_request *request);
 void broker_api_by_controller(struct broker_request *request);
+void broker_api_delete_records(struct broker_request *request);
 void broker_api_describe_cluster(struct broker_request *request);
 void broker_api_describe_configs(struct broker_request *request);
+void broker_api_describe_producers(struct broker_request *request);
 void broker_api_describe_topic_partitions(struct broker_request *request);
 void broker_api_find_coordinator(struct broker_request *request);
 void broker_api_init_producer_id(struct broker_request *request);
@@ -14,5 +16,6 @@ void broker_api_metadata(struct broker_request *request);
 void broker_api_list_offsets(struct broker_request *request);
 void broker_api_fetch(struct broker_request *request);
 void broker_api_produce(struct broker_request *request);
+void broker_api_write_txn_markers(struct broker_request *request);
 
 #endif

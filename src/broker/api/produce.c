@@ -188,6 +188,9 @@ static void leg_done(struct broker_shard *shard, struct broker_call *call)
 /* ---- The request
  * -------------------------------------------------------------------------------------- */
 
+/* From this version on a produce adds its partition to the transaction (KIP-890). */
+#define VERSION_ADDS_PARTITION 12
+
 /* What is refused before it gets to a log. */
 static bool records_refused(struct produce *produce, const struct wire_bytes *records,
                             struct wire_produce_response_partition_produce_response *reply)
@@ -207,13 +210,11 @@ static bool records_refused(struct produce *produce, const struct wire_bytes *re
     }
     if (batch_is_transactional(&batch)) {
         const struct wire_produce_request *message = request->body;
-        if (message->transactional_id.data == NULL)
+        if (message->transactional_id.data == NULL) {
             part_fail(produce, reply, WIRE_ERROR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
                       "a transactional batch came without a transactional id");
-        else
-            part_fail(produce, reply, WIRE_ERROR_INVALID_TXN_STATE,
-                      "this node does not serve transactions");
-        return true;
+            return true;
+        }
     }
     return false;
 }
@@ -235,6 +236,10 @@ static void produce_part_add(struct produce *produce, const struct uuid *topic_i
         request->received_ns +
         (uint64_t)(message->timeout_ms > 0 ? message->timeout_ms : 0) * 1000000;
     part->append.log.origin = PLOG_ORIGIN_CLIENT;
+    part->append.log.transaction_version = request->version >= VERSION_ADDS_PARTITION ? 2 : 1;
+    part->append.log.transaction_verified =
+        request->version < VERSION_ADDS_PARTITION &&
+        !conf_bool(request->shard->conf, CONF_BROKER_TRANSACTION_PARTITION_VERIFICATION_ENABLE);
     /* Into the request's own frame, which is ours to stamp. */
     part->append.log.data = request->data + (data->records.data - request->data);
     part->append.log.size = data->records.size;

@@ -164,6 +164,7 @@ struct batch_spec {
     int16_t producer_epoch;
     int32_t sequence;
     bool transactional;
+    bool unverified; /* its coordinator was not asked */
     bool null_keys;
     int64_t base_offset; /* for followers */
     int32_t leader_epoch;
@@ -239,6 +240,7 @@ static enum err fixture_append(struct fixture *f, const struct batch_spec *spec,
     *out = (struct plog_append){.data = bytes.data,
                                 .size = bytes.size,
                                 .origin = origin,
+                                .transaction_verified = !spec->unverified,
                                 .leader_epoch = spec->leader_epoch};
     enum err err = fixture_append_bytes(f, out);
     out->data = NULL;

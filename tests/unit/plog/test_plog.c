@@ -580,7 +580,23 @@ static void test_transactions(void **state)
     struct plog_append append;
     struct batch_spec spec = {
         .count = 2, .has_producer = true, .producer_id = 1, .transactional = true};
+    /* Nobody says that the partition belongs to its transaction, until it goes on with one. */
+    spec.unverified = true;
+    assert_int_equal(fixture_append(&F, &spec, PLOG_ORIGIN_CLIENT, &append), ERR_OK);
+    assert_int_equal(append.error, WIRE_ERROR_INVALID_TXN_STATE);
+    spec.unverified = false;
+    spec.count = 1;
     append_ok(&spec, 0);
+    spec.unverified = true;
+    spec.sequence = 1;
+    append_ok(&spec, 1);
+    spec.producer_epoch = 1;
+    spec.sequence = 0;
+    assert_int_equal(fixture_append(&F, &spec, PLOG_ORIGIN_CLIENT, &append), ERR_OK);
+    assert_int_equal(append.error, WIRE_ERROR_INVALID_TXN_STATE);
+    spec.producer_epoch = 0;
+    spec.count = 2;
+    spec.unverified = false;
     spec.producer_id = 2;
     append_ok(&spec, 2);
     plog_set_high_watermark(F.plog, 4);
