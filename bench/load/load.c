@@ -300,7 +300,8 @@ static int usage(FILE *to)
         "  --record-bytes N --batch-bytes N --bytes N --codec NAME --acks N --idempotent 1\n"
         "  --records N --rate N           latency: records, and how many in a second (0: one at a "
         "time)\n"
-        "  --min-bytes N                  of a fetch\n");
+        "  --min-bytes N --fetch-bytes N  of a fetch; its least, and its most for each "
+        "partition\n");
     return to == stdout ? 0 : 2;
 }
 
@@ -337,6 +338,7 @@ static bool option_set(struct load_options *options, const char *name, const cha
         {"--batch-bytes", offsetof(struct load_options, batch_bytes)},
         {"--rate", offsetof(struct load_options, rate)},
         {"--min-bytes", offsetof(struct load_options, min_bytes)},
+        {"--fetch-bytes", offsetof(struct load_options, fetch_bytes)},
     };
     int64_t n;
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
@@ -379,6 +381,7 @@ int main(int argc, char **argv)
                                     .bytes = 100000000,
                                     .records = 10000,
                                     .min_bytes = 1,
+                                    .fetch_bytes = 1 << 20,
                                     .acks = -1}};
     for (size_t i = 0; argc > 1 && i < COMMAND_COUNT; i++) {
         if (strcmp(argv[1], commands[i]->name) == 0)

@@ -30,6 +30,7 @@ struct load_options {
     int64_t records;     /* latency: how many are measured */
     int32_t rate;        /* latency: records in a second; 0: one at a time */
     int32_t min_bytes;   /* of a fetch */
+    int32_t fetch_bytes; /* of a fetch, for each partition; 1: a batch at a time */
     int16_t acks;
     enum codec codec;
     bool idempotent;

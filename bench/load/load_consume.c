@@ -141,7 +141,7 @@ static void start(struct load *load)
                 &connection->partitions[connection->partition_count++];
             wire_default(&wire_fetch_request_fetch_partition_schema, partition);
             partition->partition = j;
-            partition->partition_max_bytes = 1 << 20;
+            partition->partition_max_bytes = load->options.fetch_bytes;
         }
         (void)load_connect(load, connection, on_ready);
     }
