@@ -5,7 +5,7 @@
  *
  *     high watermarks    replica.high.watermark.checkpoint.interval.ms
  *     recovery points    log.flush.offset.checkpoint.interval.ms, after the logs were synced
- *     log start offsets  with them
+ *     log start offsets  log.flush.start.offset.checkpoint.interval.ms, and with them
  *
  * 1. One pass at a time; passes that come due meanwhile are one pass after it.
  * 2. A file is not written again with what it says already.
@@ -33,6 +33,7 @@ static const enum plog_checkpoint_kind kinds[KIND_COUNT] = {
 };
 
 #define KINDS_OFTEN (1u << KIND_WATERMARK)
+#define KINDS_START (1u << KIND_START)
 #define KINDS_ALL ((1u << KIND_COUNT) - 1)
 
 struct rows {
@@ -71,6 +72,7 @@ struct node_checkpoints {
     struct broker_node *node;
     struct env_timer often;
     struct env_timer seldom;
+    struct env_timer start;
     struct checkpoints_shard *shards;
     struct checkpoints_dir *dirs;
     bool under_way;
@@ -289,18 +291,38 @@ static uint64_t seldom_ms(const struct broker_node *node)
     return (uint64_t)conf_int(node->conf, CONF_BROKER_LOG_FLUSH_OFFSET_CHECKPOINT_INTERVAL_MS);
 }
 
+static uint64_t start_ms(const struct broker_node *node)
+{
+    return (uint64_t)conf_int(node->conf,
+                              CONF_BROKER_LOG_FLUSH_START_OFFSET_CHECKPOINT_INTERVAL_MS);
+}
+
+/* An interval of 0 means once, as Kafka's scheduler has it. */
+static void again(struct env *env, struct env_timer *timer, uint64_t interval_ms)
+{
+    if (interval_ms > 0)
+        env_timer_set_ms(env, timer, interval_ms);
+}
+
 static void often_fire(struct env *env, struct env_timer *timer)
 {
     struct node_checkpoints *checkpoints = CONTAINER_OF(timer, struct node_checkpoints, often);
     pass_begin(checkpoints, KINDS_OFTEN);
-    env_timer_set_ms(env, timer, often_ms(checkpoints->node));
+    again(env, timer, often_ms(checkpoints->node));
 }
 
 static void seldom_fire(struct env *env, struct env_timer *timer)
 {
     struct node_checkpoints *checkpoints = CONTAINER_OF(timer, struct node_checkpoints, seldom);
     pass_begin(checkpoints, KINDS_ALL);
-    env_timer_set_ms(env, timer, seldom_ms(checkpoints->node));
+    again(env, timer, seldom_ms(checkpoints->node));
+}
+
+static void start_fire(struct env *env, struct env_timer *timer)
+{
+    struct node_checkpoints *checkpoints = CONTAINER_OF(timer, struct node_checkpoints, start);
+    pass_begin(checkpoints, KINDS_START);
+    again(env, timer, start_ms(checkpoints->node));
 }
 
 static struct node_checkpoints *checkpoints_new(struct broker_node *node)
@@ -316,6 +338,7 @@ static struct node_checkpoints *checkpoints_new(struct broker_node *node)
     }
     env_timer_init(&checkpoints->often, often_fire);
     env_timer_init(&checkpoints->seldom, seldom_fire);
+    env_timer_init(&checkpoints->start, start_fire);
     return checkpoints;
 }
 
@@ -325,6 +348,7 @@ void broker_checkpoints_start(struct broker_node *node)
     struct env *env = broker_node_env(node);
     env_timer_set_ms(env, &node->checkpoints->often, often_ms(node));
     env_timer_set_ms(env, &node->checkpoints->seldom, seldom_ms(node));
+    env_timer_set_ms(env, &node->checkpoints->start, start_ms(node));
 }
 
 void broker_checkpoints_stop(struct broker_node *node)
@@ -334,6 +358,7 @@ void broker_checkpoints_stop(struct broker_node *node)
     node->checkpoints->stopped = true;
     env_timer_cancel(broker_node_env(node), &node->checkpoints->often);
     env_timer_cancel(broker_node_env(node), &node->checkpoints->seldom);
+    env_timer_cancel(broker_node_env(node), &node->checkpoints->start);
 }
 
 void broker_checkpoints_final(struct broker_node *node, bool clean, int64_t broker_epoch,

@@ -694,6 +694,8 @@ static void shard_run(struct broker_shard *shard, struct broker_call *call)
         .dirs = paths,
         .dir_ids = ids,
         .dir_count = (uint32_t)node->log_dir_count,
+        .producer_check_ms =
+            (uint64_t)conf_int(conf, CONF_BROKER_PRODUCER_ID_EXPIRATION_CHECK_INTERVAL_MS),
         .openings_per_dir = (uint32_t)((threads + node->shard_count - 1) / node->shard_count),
         .context = shard,
         .owns = shard_owns,

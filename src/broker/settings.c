@@ -70,6 +70,8 @@ static struct plog_config *config_of(const struct broker_shard *shard,
                              (topic->cleanup_compact ? PLOG_CLEANUP_COMPACT : 0u);
     config->retention_ms = topic->retention_ms;
     config->retention_bytes = topic->retention_bytes;
+    config->retention_by_append_time =
+        conf_bool(shard->conf, CONF_BROKER_OTTLA_RETENTION_BY_APPEND_TIME);
     config->file_delete_delay_ms = topic->file_delete_delay_ms;
     config->delete_retention_ms = topic->delete_retention_ms;
     config->min_cleanable_dirty_ratio = topic->min_cleanable_dirty_ratio;

@@ -440,7 +440,7 @@ SETTING(LOG_FLUSH_SCHEDULER_INTERVAL_MS, "log.flush.scheduler.interval.ms", LONG
     "9223372036854775807", ANY, HIGH, READ_ONLY, SERVED,
     "Time between two checks whether a log has to be synced.")
 SETTING(LOG_FLUSH_START_OFFSET_CHECKPOINT_INTERVAL_MS,
-    "log.flush.start.offset.checkpoint.interval.ms", INT, "60000", FROM(0), HIGH, READ_ONLY, LATER,
+    "log.flush.start.offset.checkpoint.interval.ms", INT, "60000", FROM(0), HIGH, READ_ONLY, SERVED,
     "Time between two writes of the logs' start offsets.")
 SETTING(LOG_INDEX_INTERVAL_BYTES, "log.index.interval.bytes", INT, "4096", FROM(0), MEDIUM,
     CLUSTER_WIDE, SERVED,
@@ -466,7 +466,7 @@ SETTING(LOG_MESSAGE_TIMESTAMP_BEFORE_MAX_MS, "log.message.timestamp.before.max.m
 SETTING(LOG_MESSAGE_TIMESTAMP_TYPE, "log.message.timestamp.type", STRING, "CreateTime",
     ONE_OF("CreateTime,LogAppendTime"), MEDIUM, CLUSTER_WIDE, SERVED,
     "A record's time: CreateTime is the producer's, LogAppendTime the broker's.")
-SETTING(LOG_PREALLOCATE, "log.preallocate", BOOLEAN, "false", ANY, MEDIUM, CLUSTER_WIDE, LATER,
+SETTING(LOG_PREALLOCATE, "log.preallocate", BOOLEAN, "false", ANY, MEDIUM, CLUSTER_WIDE, SERVED,
     "Reserve the whole space of a new segment on the disk.")
 SETTING(LOG_RETENTION_BYTES, "log.retention.bytes", LONG, "-1", ANY, HIGH, CLUSTER_WIDE, SERVED,
     "Bytes of each partition that are kept; -1 means no limit.")

@@ -114,6 +114,10 @@ SETTING(OTTLA_DISK_THREADS, "ottla.disk.threads", INT, "2", BETWEEN(1, 256), MED
 SETTING(OTTLA_LOG_LEVEL, "ottla.log.level", STRING, "info", ONE_OF("debug,info,warn,error"), MEDIUM,
     READ_ONLY, SERVED,
     "Least importance of log lines that are written.")
+SETTING(OTTLA_RETENTION_BY_APPEND_TIME, "ottla.retention.by.append.time", BOOLEAN, "false", ANY,
+    MEDIUM, READ_ONLY, SERVED,
+    "For retention a segment is never younger than its last append, so that a record stamped in the "
+    "future does not keep it; Kafka looks at the records' times alone.")
 SETTING(OTTLA_SHARDS, "ottla.shards", INT, "0", BETWEEN(0, 1024), MEDIUM, READ_ONLY, SERVED,
     "Event loops that share the work, each with a core of its own; 0 means one for each core.")
 SETTING(PRINCIPAL_BUILDER_CLASS, "principal.builder.class", CLASS,
@@ -124,7 +128,7 @@ SETTING(PROCESS_ROLES, "process.roles", LIST, REQUIRED, LIST_OF("broker,controll
     READ_ONLY, SERVED,
     "What this node is: broker, controller or both.")
 SETTING(PRODUCER_ID_EXPIRATION_CHECK_INTERVAL_MS, "producer.id.expiration.check.interval.ms", INT,
-    "600000", FROM(1), LOW | INTERNAL, READ_ONLY, LATER,
+    "600000", FROM(1), LOW | INTERNAL, READ_ONLY, SERVED,
     "Time between two sweeps for idempotent producers that stopped writing.")
 SETTING(PRODUCER_ID_EXPIRATION_MS, "producer.id.expiration.ms", INT, "86400000", FROM(1), LOW,
     CLUSTER_WIDE, SERVED,

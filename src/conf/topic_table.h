@@ -80,7 +80,7 @@ SETTING(MIN_COMPACTION_LAG_MS, "min.compaction.lag.ms", LONG, "0", FROM(0), MEDI
 SETTING(MIN_INSYNC_REPLICAS, "min.insync.replicas", INT, "1", FROM(1), MEDIUM,
     "min.insync.replicas", SERVED,
     "With acks=all a write needs this many replicas in sync.")
-SETTING(PREALLOCATE, "preallocate", BOOLEAN, "false", ANY, MEDIUM, "log.preallocate", LATER,
+SETTING(PREALLOCATE, "preallocate", BOOLEAN, "false", ANY, MEDIUM, "log.preallocate", SERVED,
     "Reserve the whole space of a new segment on the disk.")
 SETTING(REMOTE_LOG_COPY_DISABLE, "remote.log.copy.disable", BOOLEAN, "false", ANY, MEDIUM, "",
     LATER,

@@ -52,6 +52,8 @@ struct env_disk_ops {
     enum err (*write)(struct env_disk *disk, struct env_file *file, const void *data, size_t size,
                       uint64_t position);
     enum err (*truncate)(struct env_disk *disk, struct env_file *file, uint64_t size_bytes);
+    /* NULL: there is nothing to reserve. */
+    enum err (*reserve)(struct env_disk *disk, struct env_file *file, uint64_t size_bytes);
     enum err (*sync)(struct env_disk *disk, struct env_file *file);
     enum err (*size)(struct env_disk *disk, struct env_file *file, uint64_t *out_bytes);
     enum err (*sync_folder)(struct env_disk *disk, const char *path);
@@ -102,6 +104,14 @@ static inline MUST_USE enum err disk_truncate(struct env_disk *disk, struct env_
                                               uint64_t size_bytes)
 {
     return disk->ops->truncate(disk, file, size_bytes);
+}
+
+/* Room on the disk for the file's first bytes, without changing its size; what is not used goes
+ * back with disk_truncate to its size. ERR_OK as well where a filesystem knows no such thing. */
+static inline MUST_USE enum err disk_reserve(struct env_disk *disk, struct env_file *file,
+                                             uint64_t size_bytes)
+{
+    return disk->ops->reserve == NULL ? ERR_OK : disk->ops->reserve(disk, file, size_bytes);
 }
 
 static inline MUST_USE enum err disk_sync(struct env_disk *disk, struct env_file *file)

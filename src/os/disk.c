@@ -117,6 +117,19 @@ static enum err disk_os_truncate(struct env_disk *disk, struct env_file *file, u
     return code == 0 ? ERR_OK : disk_err("change the size of", NULL, file->fd);
 }
 
+static enum err disk_os_reserve(struct env_disk *disk, struct env_file *file, uint64_t size_bytes)
+{
+    UNUSED(disk);
+    ASSERT(size_bytes > 0 && size_bytes <= INT64_MAX);
+    int code;
+    do {
+        code = fallocate(file->fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)size_bytes);
+    } while (code != 0 && errno == EINTR);
+    if (code == 0 || errno == EOPNOTSUPP || errno == ENOSYS)
+        return ERR_OK;
+    return disk_err("reserve room for", NULL, file->fd);
+}
+
 /* fdatasync writes the size as well, when it has changed; only times may be lost. */
 static enum err disk_os_sync(struct env_disk *disk, struct env_file *file)
 {
@@ -296,6 +309,7 @@ static const struct env_disk_ops disk_os_ops = {
     .read = disk_os_read,
     .write = disk_os_write,
     .truncate = disk_os_truncate,
+    .reserve = disk_os_reserve,
     .sync = disk_os_sync,
     .size = disk_os_size,
     .sync_folder = disk_os_sync_folder,

@@ -37,6 +37,7 @@ struct sync_job {
     struct sync_item *items;
     size_t item_count;
     uint64_t index_bytes, timeindex_bytes; /* the active segment's, for close; UINT64_MAX: as is */
+    uint64_t log_bytes;                    /* UINT64_MAX: nothing was reserved */
 
     struct buf snapshot;     /* empty: none */
     int64_t snapshot_before; /* an older one that goes; -1: none */
@@ -137,7 +138,7 @@ static enum err store_all(struct sync_job *job, struct env_disk *disk)
     return err == ERR_OK ? ERR_OK : plog_job_fail(&job->job, err, "remove", path);
 }
 
-static enum err trim_indexes(struct sync_job *job, struct env_disk *disk)
+static enum err trim_files(struct sync_job *job, struct env_disk *disk)
 {
     for (size_t i = 0; i < job->item_count; i++) {
         struct plog_files *files = job->items[i].files;
@@ -146,8 +147,10 @@ static enum err trim_indexes(struct sync_job *job, struct env_disk *disk)
         enum err err = disk_truncate(disk, files->index, job->index_bytes);
         if (err == ERR_OK)
             err = disk_truncate(disk, files->timeindex, job->timeindex_bytes);
+        if (err == ERR_OK && job->log_bytes != UINT64_MAX)
+            err = disk_truncate(disk, files->log, job->log_bytes);
         if (err != ERR_OK)
-            return plog_job_fail(&job->job, err, "trim the indexes in", job->job.folder);
+            return plog_job_fail(&job->job, err, "trim the files in", job->job.folder);
     }
     return ERR_OK;
 }
@@ -155,7 +158,7 @@ static enum err trim_indexes(struct sync_job *job, struct env_disk *disk)
 static void sync_run(struct env_job *base, struct env_disk *disk)
 {
     struct sync_job *job = CONTAINER_OF(base, struct sync_job, job.base);
-    if (job->close && trim_indexes(job, disk) != ERR_OK)
+    if (job->close && trim_files(job, disk) != ERR_OK)
         return;
     if (sync_items(job, disk) != ERR_OK)
         return;
@@ -258,6 +261,7 @@ static struct sync_job *job_new(struct plog *plog, bool checkpoint, bool close)
         const struct plog_segment *active = plog_active(plog);
         job->index_bytes = (uint64_t)active->files->index_count * PLOG_INDEX_ENTRY_BYTES;
         job->timeindex_bytes = (uint64_t)plog->tail->timeindex_count * PLOG_TIMEINDEX_ENTRY_BYTES;
+        job->log_bytes = plog->config->preallocate ? active->size_bytes : UINT64_MAX;
     }
     job->names = plog->names_dirty;
     job->folder_name = plog->folder_dirty;

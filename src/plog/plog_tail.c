@@ -13,10 +13,33 @@
 
 /* ---- Opening the files for appending -------------------------------------------------------- */
 
+/* Of a disk, so much is left free by what is merely reserved: an eighth. */
+#define RESERVE_SPARE_SHARE 8
+
+/* preallocate: room for a whole segment, where there is plenty. It saves fragments and is no
+ * promise, so nothing depends on it. */
+static void reserve(const struct plog_job *job, struct env_disk *disk, struct env_file *log,
+                    uint64_t bytes)
+{
+    struct disk_space space;
+    if (bytes == 0 || disk_space(disk, job->folder, &space) != ERR_OK ||
+        space.free_bytes < bytes + space.total_bytes / RESERVE_SPARE_SHARE)
+        return;
+    enum err err = disk_reserve(disk, log, bytes);
+    if (err != ERR_OK)
+        LOG_WARN("no room was reserved for a segment in %s: %s", job->folder, err_text(err));
+}
+
+static uint64_t reserve_bytes(const struct plog *plog)
+{
+    return plog->config->preallocate ? (uint64_t)plog->config->segment_bytes : 0;
+}
+
 struct activate_job {
     struct plog_job job;
     int64_t base_offset;
     uint32_t size_bytes;
+    uint64_t reserve_bytes; /* 0: none is */
     struct env_file *log, *index, *timeindex;
     uint32_t index_count, timeindex_count;
     struct plog_index_entry index_last;
@@ -124,6 +147,8 @@ static void activate_run(struct env_job *base, struct env_disk *disk)
         err = ERR_CORRUPT; /* somebody else cut it */
     else if (log_bytes > job->size_bytes)
         err = disk_truncate(disk, job->log, job->size_bytes); /* preallocated */
+    if (job->size_bytes == 0)
+        reserve(&job->job, disk, job->log, job->reserve_bytes);
     if (err == ERR_OK)
         err = count_entries(job, disk, index_bytes);
     if (err == ERR_OK)
@@ -229,6 +254,7 @@ void plog_activate(struct plog *plog)
     struct activate_job *job = mem_zalloc(sizeof *job);
     job->base_offset = segment->base_offset;
     job->size_bytes = segment->size_bytes;
+    job->reserve_bytes = reserve_bytes(plog);
     plog->busy = PLOG_BUSY_ACTIVATING;
     plog_job_begin(plog, &job->job, activate_run, activate_done, &plog->queue);
 }
@@ -340,7 +366,9 @@ struct roll_job {
     int64_t old_base_offset;
     struct plog_files *old; /* a reference; its indexes get their exact lengths */
     uint64_t old_index_bytes, old_timeindex_bytes;
-    struct buf snapshot; /* producers up to base_offset; empty: none */
+    uint32_t old_bytes;
+    uint64_t reserve_bytes; /* 0: none is, and was */
+    struct buf snapshot;    /* producers up to base_offset; empty: none */
     struct plog_txnindex_entry *aborted;
     size_t aborted_count;
     uint32_t txnindex_count; /* in the old segment's file already */
@@ -377,6 +405,7 @@ static void roll_steps(struct roll_job *job, struct env_disk *disk)
         create_file(&job->job, disk, PLOG_FILE_TIMEINDEX, job->base_offset, &job->timeindex) !=
             ERR_OK)
         return;
+    reserve(&job->job, disk, job->log, job->reserve_bytes);
     if (job->replace) {
         remove_segment_files(disk, job->job.folder, job->old_base_offset);
         return;
@@ -384,8 +413,10 @@ static void roll_steps(struct roll_job *job, struct env_disk *disk)
     enum err err = disk_truncate(disk, job->old->index, job->old_index_bytes);
     if (err == ERR_OK)
         err = disk_truncate(disk, job->old->timeindex, job->old_timeindex_bytes);
+    if (err == ERR_OK && job->reserve_bytes > 0)
+        err = disk_truncate(disk, job->old->log, job->old_bytes);
     if (err != ERR_OK) {
-        plog_job_fail(&job->job, err, "trim the indexes in", job->job.folder);
+        plog_job_fail(&job->job, err, "trim the files in", job->job.folder);
         return;
     }
     plog_path_of(path, job->job.folder, PLOG_FILE_TXNINDEX, job->old_base_offset);
@@ -484,6 +515,8 @@ void plog_roll_begin(struct plog *plog, int64_t base_offset)
     job->old = old->files;
     plog_files_ref(job->old);
     job->old_index_bytes = (uint64_t)old->files->index_count * PLOG_INDEX_ENTRY_BYTES;
+    job->old_bytes = old->size_bytes;
+    job->reserve_bytes = reserve_bytes(plog);
     job->old_timeindex_bytes = (uint64_t)plog->tail->timeindex_count * PLOG_TIMEINDEX_ENTRY_BYTES;
     if (plog->producers != NULL) {
         plog_producers_save(plog->producers, &job->snapshot);

@@ -165,6 +165,23 @@ static enum err plog_env_truncate(struct env_disk *disk, struct env_file *file, 
     return ftruncate(file->fd, (off_t)size_bytes) == 0 ? ERR_OK : plog_env_err();
 }
 
+static enum err plog_env_reserve(struct env_disk *disk, struct env_file *file, uint64_t size_bytes)
+{
+    UNUSED(disk);
+    PLOG_ENV_CALL();
+    return fallocate(file->fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)size_bytes) == 0 ? ERR_OK
+                                                                               : plog_env_err();
+}
+
+static enum err plog_env_space(struct env_disk *disk, const char *path, struct disk_space *out)
+{
+    UNUSED(disk);
+    UNUSED(path);
+    PLOG_ENV_CALL();
+    *out = (struct disk_space){UINT64_C(1) << 40, UINT64_C(1) << 39};
+    return ERR_OK;
+}
+
 static enum err plog_env_sync(struct env_disk *disk, struct env_file *file)
 {
     UNUSED(disk);
@@ -275,6 +292,8 @@ static const struct env_disk_ops PLOG_ENV_DISK_OPS = {
     .read = plog_env_read,
     .write = plog_env_write,
     .truncate = plog_env_truncate,
+    .reserve = plog_env_reserve,
+    .space = plog_env_space,
     .sync = plog_env_sync,
     .size = plog_env_size,
     .sync_folder = plog_env_sync_folder,

@@ -478,6 +478,67 @@ static void test_retention(void **state)
     assert_int_equal(plog_log_start_offset(F.plog), 41);
 }
 
+/* A record stamped in the future keeps its segment, unless the time of the append counts. */
+static void test_retention_by_append_time(void **state)
+{
+    UNUSED(state);
+    F.config->segment_bytes = 1000;
+    F.config->retention_ms = 10000;
+    F.config->message_timestamp_after_max_ms = INT64_MAX;
+    fixture_open(&F);
+    struct batch_spec spec = {
+        .count = 1, .value_size = 600, .timestamp = F.e.wall_ms + INT64_C(1000000000)};
+    append_ok(&spec, 0);
+    append_ok(&spec, 1);
+    plog_env_run(&F.e);
+    plog_set_high_watermark(F.plog, 2);
+    assert_int_equal(plog_segment_count(F.plog), 2);
+    plog_env_advance(&F.e, 9000);
+    F.config->retention_by_append_time = true;
+    assert_int_equal(plog_retain(F.plog, F.e.wall_ms), 0);
+    plog_env_advance(&F.e, 2000);
+    F.config->retention_by_append_time = false;
+    assert_int_equal(plog_retain(F.plog, F.e.wall_ms), 0);
+    F.config->retention_by_append_time = true;
+    assert_true(plog_retain(F.plog, F.e.wall_ms) > 0);
+}
+
+static uint64_t blocks_bytes(int64_t base_offset)
+{
+    char path[1200], folder[1000];
+    struct stat st;
+    plog_folder(F.plog, folder, sizeof folder);
+    snprintf(path, sizeof path, "%s/%020lld.log", folder, (long long)base_offset);
+    assert_int_equal(stat(path, &st), 0);
+    return (uint64_t)st.st_blocks * 512;
+}
+
+static void test_preallocate(void **state)
+{
+    UNUSED(state);
+    F.config->segment_bytes = 1 << 20;
+    F.config->preallocate = true;
+    fixture_open(&F);
+    struct batch_spec spec = {.count = 1, .value_size = 1000, .timestamp = F.e.wall_ms};
+    append_ok(&spec, 0);
+    if (blocks_bytes(0) < 1 << 20)
+        skip(); /* a filesystem that cannot */
+    assert_true(plog_size_bytes(F.plog) < 2000);
+    assert_int_equal(FIXTURE_OP(&F, plog_roll(F.plog, &op)), ERR_OK);
+    assert_true(blocks_bytes(0) < 1 << 16);
+    assert_true(blocks_bytes(1) >= 1 << 20);
+    append_ok(&spec, 1);
+    /* A crash leaves it, a clean stop does not, and neither changes what is read. */
+    fixture_kill(&F);
+    fixture_open(&F);
+    assert_int_equal(plog_end_offset(F.plog), 2);
+    append_ok(&spec, 2);
+    fixture_close(&F);
+    fixture_open(&F);
+    assert_true(blocks_bytes(1) < 1 << 16);
+    assert_int_equal(plog_end_offset(F.plog), 3);
+}
+
 static void time_done(struct plog_time_query *query)
 {
     query->done = NULL;
@@ -717,6 +778,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_sync, setup, teardown),
         cmocka_unit_test_setup_teardown(test_flush_settings, setup, teardown),
         cmocka_unit_test_setup_teardown(test_retention, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_retention_by_append_time, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_preallocate, setup, teardown),
         cmocka_unit_test_setup_teardown(test_time, setup, teardown),
         cmocka_unit_test_setup_teardown(test_delete, setup, teardown),
         cmocka_unit_test_setup_teardown(test_idle_files_close, setup, teardown),
