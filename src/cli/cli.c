@@ -19,6 +19,7 @@ static const struct cli_command *const own_commands[] = {
     &cli_storage_random_uuid,
     &cli_storage_version_mapping,
     &cli_storage_feature_dependencies,
+    &cli_doctor,
     &cli_completion,
     &cli_complete,
     &cli_version,

@@ -44,6 +44,7 @@ int cli_run(const struct cli_program *program, int argc, char **argv, FILE *out,
 extern const struct cli_command cli_version;
 extern const struct cli_command cli_completion;
 extern const struct cli_command cli_complete; /* what the completion scripts ask */
+extern const struct cli_command cli_doctor;
 extern const struct cli_command cli_config_show;
 extern const struct cli_command cli_config_check;
 extern const struct cli_command cli_config_explain;
