@@ -111,6 +111,7 @@ struct plog *plog_new(const struct plog_options *options)
     env_queue_init(&plog->sync_queue, options->dir);
     list_push_back(&plog->host->dirs[plog->dir].plogs, &plog->node);
     plog->host->stats.plogs++;
+    plog_host_timer_by(plog->host, plog->host->producer_check_at_ns);
     return plog;
 }
 

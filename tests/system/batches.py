@@ -68,15 +68,20 @@ def message(magic, value=b"v", key=None, timestamp=1000000, attributes=0, offset
     return struct.pack(">qi", offset, len(body)) + body
 
 
-def describe(data):
-    """What is in uncompressed batches, but for their times: a text for each."""
+def describe(data, now):
+    """What is in batches, a text for each. Times near now are not told, nor what only Java can decompress."""
     out = []
     while len(data) >= 61:
-        base, length, epoch, _, _, attributes, last, _, _, producer, producer_epoch, sequence, count = struct.unpack(
-            ">qiibIhiqqqhii", data[:61])
+        base, length, epoch, _, _, attributes, last, first_time, max_time, producer, producer_epoch, sequence, count = \
+            struct.unpack(">qiibIhiqqqhii", data[:61])
         records = data[61:length + 12]
+        codec = attributes & 7
+        if codec == 1:
+            records = gzip.decompress(records)
         text = f"{base}+{last} epoch {epoch} producer {producer}/{producer_epoch} sequence {sequence} count {count}"
         out.append(text + "".join(f" {name}" for bit, name in ((8, "append-time"), (16, "transactional"), (32, "control"))
-                                  if attributes & bit) + f" {records.hex()}")
+                                  if attributes & bit)
+                   + "".join(f" {'now' if abs(t - now) < 3600000 else t}" for t in (first_time, max_time))
+                   + f" codec {codec} {records.hex() if codec < 2 else 'compressed'}")
         data = data[length + 12:]
     return out

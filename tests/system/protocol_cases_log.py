@@ -1,6 +1,9 @@
 """Cases of test_protocol about what is in a log: deletion, transactions and their markers, producers' state, and what a
 topic's settings make of a batch."""
-from batches import batch
+import random
+import time
+
+from batches import batch, record
 from protocol_cases import fetch_of, produce_to, versions
 
 LOG_FAR = 1 << 50
@@ -166,4 +169,153 @@ def markers(s):
 
 markers.settings = {"transaction.partition.verification.enable": "false"}
 
-ALL = [delete_records, markers]
+
+def producers(s):
+    """Idempotent producers that come back after their state has gone, and other rare orders."""
+    now = int(time.time() * 1000)  # Kafka forgets producers by the times of their records
+
+    def send(name, topic, sequence, producer=1, epoch=0, values=(b"v",), version=11, **more):
+        s.ask(name, "Produce", version, produce_to(s, topic, batch(
+            values, producer=producer, producer_epoch=epoch, sequence=sequence, first_time=now, **more), version,
+            TransactionalId="t" if more.get("attributes") else None))
+
+    def look(name, topic):
+        s.ask(f"{name}, producers", "DescribeProducers", 0, {"Topics": [{"Name": topic, "PartitionIndexes": [0]}]})
+
+    def marker(name, topic, producer=1, epoch=0, commit=False):
+        s.ask(name, "WriteTxnMarkers", 2, {"Markers": [{
+            "ProducerId": producer, "ProducerEpoch": epoch, "TransactionResult": commit, "CoordinatorEpoch": 0,
+            "Topics": [{"Name": topic, "PartitionIndexes": [0]}]}]})
+
+    s.topic("pr")
+    send("deleted: 0", "pr", 0)
+    send("deleted: 1", "pr", 1)
+    s.ask("deleted: all", "DeleteRecords", 2, delete_of("pr", -1))
+    look("deleted", "pr")
+    send("deleted: duplicate", "pr", 1)
+    send("deleted: gap", "pr", 5)
+    send("deleted: next", "pr", 2)
+    look("deleted: next", "pr")
+
+    s.topic("pr-large")
+    for sequence in (2**31 - 3, 2**31 - 2, 2**31 - 1, 0, 1, 2):
+        send(f"wrap: {sequence}", "pr-large", sequence)
+    for sequence in (2**31 - 3, 2**31 - 2, 2**31 - 1, 0, 1, 2, 3):
+        send(f"wrap: {sequence} again", "pr-large", sequence)
+    send("wrap: over it", "pr-large", 2**31 - 2, producer=2, values=(b"a", b"b", b"c", b"d"))
+    send("wrap: over it, again", "pr-large", 2**31 - 2, producer=2, values=(b"a", b"b", b"c", b"d"))
+    look("wrap", "pr-large")
+    send("wrap: over it, next", "pr-large", 2, producer=2)
+    send("epoch: highest", "pr-large", 0, producer=3, epoch=2**15 - 1)
+    send("epoch: below", "pr-large", 1, producer=3, epoch=2**15 - 2)
+
+    s.topic("pr-mixed")
+    send("mixed: plain", "pr-mixed", 0)
+    send("mixed: transactional goes on", "pr-mixed", 1, attributes=0x10)
+    marker("mixed: commit", "pr-mixed", commit=True)
+    send("mixed: plain again", "pr-mixed", 2)
+    send("mixed: duplicate from before", "pr-mixed", 0)
+    send("mixed: duplicate of the transaction as plain", "pr-mixed", 1)
+    marker("mixed: bump", "pr-mixed", epoch=1)
+    send("mixed: duplicate after the bump", "pr-mixed", 2)
+    send("mixed: on after the bump, not 0", "pr-mixed", 3, epoch=1)
+    send("mixed: on after the bump", "pr-mixed", 0, epoch=1)
+    s.create("pr-append", Configs=[{"Name": "message.timestamp.type", "Value": "LogAppendTime"}])
+    send("append time: first", "pr-append", 0)
+    send("append time: duplicate", "pr-append", 0)
+
+    s.topic("pr-expiry")
+    now = int(time.time() * 1000)
+    send("expiry: 0", "pr-expiry", 0)
+    send("expiry: transactional", "pr-expiry", 0, producer=2, attributes=0x10)
+    send("expiry: transactional, ended", "pr-expiry", 0, producer=3, attributes=0x10)
+    marker("expiry: end", "pr-expiry", producer=3)
+    look("expiry: before", "pr-expiry")
+    time.sleep(2.5)
+    look("expiry: after", "pr-expiry")
+    send("expiry: duplicate", "pr-expiry", 0)
+    send("expiry: goes on", "pr-expiry", 1)
+    send("expiry: goes on, in the transaction", "pr-expiry", 1, producer=2, attributes=0x10)
+    send("expiry: goes on with a gap", "pr-expiry", 7, producer=3)
+
+
+producers.settings = {"transaction.partition.verification.enable": "false", "producer.id.expiration.ms": "1700",
+                      "producer.id.expiration.check.interval.ms": "100"}
+
+
+def topic_settings(s):
+    """What a topic's settings make of a batch."""
+    def topic(name, **configs):
+        s.create(name, Configs=[{"Name": k.replace("_", "."), "Value": str(v)} for k, v in configs.items()])
+
+    def send(name, where, records, version=12, **more):
+        return s.ask(name, "Produce", version, produce_to(s, where, records, version, **more))
+
+    def read(name, where, offset=0):
+        s.ask(name, "Fetch", 12, fetch_of(s, where, 12, offset))
+
+    topic("ts-append", message_timestamp_type="LogAppendTime")
+    send("append time", "ts-append", batch([b"a", b"b"]))
+    send("append time, far ahead", "ts-append", batch(first_time=LOG_FAR))
+    send("append time, negative", "ts-append", batch(first_time=-5, max_time=-5))
+    send("append time, claimed", "ts-append", batch(attributes=8))
+    read("append time", "ts-append")
+
+    now = int(time.time() * 1000)
+    for v in (7, 8, 12):
+        topic(f"ts-bounds-{v}", message_timestamp_before_max_ms=60000, message_timestamp_after_max_ms=120000)
+        for name, times in (("now", (now,)), ("old", (now - 600000,)), ("new", (now + 600000,)), ("zero", (0,)),
+                            ("none", (-1,)), ("second old", (now, now - 600000)), ("all old", (0, 1, 2)),
+                            ("mixed", (now, 0, now, LOG_FAR, now)), ("edge after", (now + 90000,)),
+                            ("edge before", (now - 30000,))):
+            records = b"".join(record(i, timestamp_delta=t - times[0]) for i, t in enumerate(times))
+            send(f"bounds, {name}", f"ts-bounds-{v}", batch([b""] * len(times), records=records, first_time=times[0],
+                                                           max_time=max(times)), v)
+    topic("ts-bounds-append", message_timestamp_before_max_ms=0, message_timestamp_after_max_ms=0,
+          message_timestamp_type="LogAppendTime")
+    send("bounds, append time", "ts-bounds-append", batch())
+
+    for v in (7, 8, 12):
+        topic(f"ts-compact-{v}", cleanup_policy="compact", message_timestamp_before_max_ms=60000)
+        for name, keys, first in (("key", (b"k",), now), ("null", (None,), now), ("empty", (b"",), now),
+                                  ("second null", (b"k", None), now), ("all null", (None, None, None), now),
+                                  ("null and old", (None, b"k"), 0)):
+            records = b"".join(record(i, key=key) for i, key in enumerate(keys))
+            send(f"compacted, {name}", f"ts-compact-{v}", batch([b""] * len(keys), records=records, first_time=first), v)
+        gzipped = batch([b"a", b"b"], attributes=1, first_time=now)
+        send("compacted, null in gzip", f"ts-compact-{v}", gzipped, v)
+
+    topic("ts-small", max_message_bytes=300)
+    for size in (100, 230, 231, 232, 233, 300, 400, 5000):
+        send(f"small, {size}", "ts-small", batch([b"x" * size]))
+    send("small, gzip", "ts-small", batch([b"x" * 5000], attributes=1))
+    send("small, gzip of what is not compressible", "ts-small", batch([random.Random(1).randbytes(400)], attributes=1))
+    topic("ts-small-gzip", max_message_bytes=300, compression_type="gzip")
+    send("small gzip, uncompressed", "ts-small-gzip", batch([b"x" * 5000]))
+    topic("ts-small-none", max_message_bytes=300, compression_type="uncompressed")
+    send("small none, gzip", "ts-small-none", batch([b"x" * 5000], attributes=1))
+    topic("ts-small-append", max_message_bytes=300, message_timestamp_type="LogAppendTime")
+    send("small append, gzip", "ts-small-append", batch([b"x" * 5000], attributes=1))
+
+    for codec in ("uncompressed", "gzip", "snappy", "lz4", "zstd", "producer"):
+        topic(f"ts-{codec}", compression_type=codec)
+        send(f"{codec}, plain", f"ts-{codec}", batch([b"a" * 50, b"b" * 50, b"c" * 50], first_time=now))
+        send(f"{codec}, gzip", f"ts-{codec}", batch([b"a" * 50, b"b" * 50, b"c" * 50], attributes=1))
+        send(f"{codec}, headers", f"ts-{codec}", batch([b""], records=record(
+            0, key=b"k", value=None, headers=[(b"h", b"v"), (b"n", None)])))
+        send(f"{codec}, idempotent", f"ts-{codec}", batch([b"a", b"b"], producer=1, producer_epoch=2, sequence=0))
+        send(f"{codec}, duplicate", f"ts-{codec}", batch([b"a", b"b"], producer=1, producer_epoch=2, sequence=0))
+        send(f"{codec}, times", f"ts-{codec}", batch([b"", b""], records=record(0) + record(
+            1, timestamp_delta=-500), max_time=1000000))
+        send(f"{codec}, wrong max time", f"ts-{codec}", batch([b"a"], max_time=77))
+        send(f"{codec}, negative time", f"ts-{codec}", batch([b"a"], first_time=-1, max_time=-1))
+        read(codec, f"ts-{codec}")
+        for time_ in (-3, 1000000, 999500):
+            s.ask(f"{codec}, time {time_}", "ListOffsets", 9, offsets_of(f"ts-{codec}", time_))
+    topic("ts-append-gzip", compression_type="gzip", message_timestamp_type="LogAppendTime")
+    send("append time and gzip", "ts-append-gzip", batch([b"a", b"b"]))
+    read("append time and gzip", "ts-append-gzip")
+    s.ask("append time and gzip, max time", "ListOffsets", 9, offsets_of("ts-append-gzip", -3))
+
+
+ALL = [delete_records, markers, producers, topic_settings]
