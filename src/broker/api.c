@@ -24,9 +24,12 @@ const struct broker_api broker_apis[] = {
     {WIRE_API_INIT_PRODUCER_ID,           0, 5,     0,               BROKER_API_BROKER, broker_api_init_producer_id},
     {WIRE_API_WRITE_TXN_MARKERS,          1, 2,     1,               BROKER_API_BROKER, broker_api_write_txn_markers},
     {WIRE_API_DESCRIBE_CONFIGS,           1, 4,     1,               BOTH,              broker_api_describe_configs},
+    {WIRE_API_ALTER_CONFIGS,              0, 2,     0,               BOTH,              broker_api_alter_configs},
     {WIRE_API_CREATE_PARTITIONS,          0, 3,     0,               BOTH,              broker_api_by_controller},
+    {WIRE_API_INCREMENTAL_ALTER_CONFIGS,  0, 1,     0,               BOTH,              broker_api_incremental_alter_configs},
     {WIRE_API_DESCRIBE_CLUSTER,           0, 2,     0,               BOTH,              broker_api_describe_cluster},
     {WIRE_API_DESCRIBE_PRODUCERS,         0, 0,     0,               BROKER_API_BROKER, broker_api_describe_producers},
+    {WIRE_API_LIST_CONFIG_RESOURCES,      0, 1,     0,               BROKER_API_BROKER, broker_api_list_config_resources},
     {WIRE_API_DESCRIBE_TOPIC_PARTITIONS,  0, 0,     0,               BROKER_API_BROKER, broker_api_describe_topic_partitions},
 };
 /* clang-format on */

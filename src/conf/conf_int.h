@@ -66,6 +66,9 @@ static inline bool conf_good(const struct conf *conf, enum conf_broker_id id)
     return !conf->slots[id].bad;
 }
 
+/* The setting for all listeners that a name with listener.name.x. before it ends in, or -1. */
+int conf_listener_base(const char *name);
+
 /* Rules across settings (check.c), and what listeners and voters come to (cluster.c). */
 void conf_check_rules(const struct conf_checker *checker);
 void conf_check_service(const struct conf_checker *checker);

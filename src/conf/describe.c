@@ -91,21 +91,6 @@ static void describe_row(const struct conf_row *row, struct conf_described *out)
 
 /* ---- Brokers ---- */
 
-/* The setting for all listeners that a name with listener.name.x. before it ends in, or -1. */
-static int base_of(const char *name)
-{
-    static const char prefix[] = "listener.name.";
-    if (strncmp(name, prefix, sizeof prefix - 1) != 0)
-        return -1;
-    for (const char *dot = strchr(name + sizeof prefix - 1, '.'); dot != NULL;
-         dot = strchr(dot + 1, '.')) {
-        int index = conf_row_index(CONF_SCOPE_BROKER, dot + 1);
-        if (index >= 0)
-            return index;
-    }
-    return -1;
-}
-
 static enum conf_source extra_source(const struct conf_setting *extra)
 {
     if (strcmp(extra->origin, CONF_ORIGIN_DYNAMIC) == 0)
@@ -118,7 +103,7 @@ static enum conf_source extra_source(const struct conf_setting *extra)
 static void describe_extra(const struct conf *conf, const struct conf_setting *extra,
                            struct arena *arena, struct conf_described *out)
 {
-    int base = base_of(extra->name);
+    int base = conf_listener_base(extra->name);
     /* Nobody knows what an unknown setting holds: it is treated as a secret. */
     *out = (struct conf_described){.sensitive = true, .type = CONF_TYPE_UNKNOWN};
     if (base >= 0)
@@ -249,10 +234,12 @@ static size_t describe_resource(const struct conf *conf, enum conf_scope scope,
     const struct conf_row *rows = conf_rows(scope, &row_count);
     struct conf_described *items = arena_must_alloc_array(arena, row_count, sizeof *items);
     size_t item_count = 0;
-    for (size_t i = 0; i < row_count; i++)
-        if (!rows[i].internal)
-            describe_resource_row(conf, &rows[i], find_override(overrides, count, rows[i].name),
-                                  source, own_default, arena, &items[item_count++]);
+    for (size_t i = 0; i < row_count; i++) {
+        const char *override = find_override(overrides, count, rows[i].name);
+        if (!rows[i].internal || override != NULL)
+            describe_resource_row(conf, &rows[i], override, source, own_default, arena,
+                                  &items[item_count++]);
+    }
     *out = items;
     return item_count;
 }

@@ -137,7 +137,9 @@ struct control_api {
 static const struct control_api control_apis[] = {
     {WIRE_API_CREATE_TOPICS, control_create_topics},
     {WIRE_API_DELETE_TOPICS, control_delete_topics},
+    {WIRE_API_ALTER_CONFIGS, control_alter_configs},
     {WIRE_API_CREATE_PARTITIONS, control_create_partitions},
+    {WIRE_API_INCREMENTAL_ALTER_CONFIGS, control_incremental_alter_configs},
     {WIRE_API_BROKER_REGISTRATION, control_broker_registration},
     {WIRE_API_BROKER_HEARTBEAT, control_broker_heartbeat},
     {WIRE_API_UNREGISTER_BROKER, control_unregister_broker},

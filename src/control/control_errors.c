@@ -55,6 +55,43 @@ static void *create_partitions_error(const struct wire_create_partitions_request
     return reply;
 }
 
+static void *alter_configs_error(const struct wire_alter_configs_request *request, int16_t error,
+                                 struct wire_string message, struct arena *arena)
+{
+    struct wire_alter_configs_response *reply =
+        control_new_message(&wire_alter_configs_response_schema, arena, 1);
+    reply->responses.count = request->resources.count;
+    reply->responses.items =
+        control_new_message(&wire_alter_configs_response_alter_configs_resource_response_schema,
+                            arena, (size_t)request->resources.count);
+    for (int32_t i = 0; i < request->resources.count; i++) {
+        reply->responses.items[i].error_code = error;
+        reply->responses.items[i].error_message = message;
+        reply->responses.items[i].resource_type = request->resources.items[i].resource_type;
+        reply->responses.items[i].resource_name = request->resources.items[i].resource_name;
+    }
+    return reply;
+}
+
+static void *
+incremental_alter_configs_error(const struct wire_incremental_alter_configs_request *request,
+                                int16_t error, struct wire_string message, struct arena *arena)
+{
+    struct wire_incremental_alter_configs_response *reply =
+        control_new_message(&wire_incremental_alter_configs_response_schema, arena, 1);
+    reply->responses.count = request->resources.count;
+    reply->responses.items = control_new_message(
+        &wire_incremental_alter_configs_response_alter_configs_resource_response_schema, arena,
+        (size_t)request->resources.count);
+    for (int32_t i = 0; i < request->resources.count; i++) {
+        reply->responses.items[i].error_code = error;
+        reply->responses.items[i].error_message = message;
+        reply->responses.items[i].resource_type = request->resources.items[i].resource_type;
+        reply->responses.items[i].resource_name = request->resources.items[i].resource_name;
+    }
+    return reply;
+}
+
 void *control_error_reply(int16_t api_key, int16_t version, const void *request, int16_t error,
                           const char *message, struct arena *arena)
 {
@@ -68,6 +105,10 @@ void *control_error_reply(int16_t api_key, int16_t version, const void *request,
         return delete_topics_error(request, version, error, text, arena);
     case WIRE_API_CREATE_PARTITIONS:
         return create_partitions_error(request, error, text, arena);
+    case WIRE_API_ALTER_CONFIGS:
+        return alter_configs_error(request, error, text, arena);
+    case WIRE_API_INCREMENTAL_ALTER_CONFIGS:
+        return incremental_alter_configs_error(request, error, text, arena);
     case WIRE_API_BROKER_REGISTRATION: {
         struct wire_broker_registration_response *reply =
             control_new_message(&wire_broker_registration_response_schema, arena, 1);

@@ -104,6 +104,10 @@ void control_create_topics(struct control_work *work);
 void control_delete_topics(struct control_work *work);
 void control_create_partitions(struct control_work *work);
 
+/* Why it is no topic's name; data NULL: it is one. */
+struct wire_string control_topic_name_refused(const struct control_work *work,
+                                              struct wire_string name);
+
 /* Why these brokers cannot be a partition's replicas (as wanted by hand); data NULL: they can.
  * factor 0: any number of them. */
 struct wire_string control_replicas_refused(const struct control_work *work,
@@ -121,6 +125,15 @@ const int32_t *control_place(struct control_work *work, int32_t count, int16_t f
                              struct wire_string *error_text);
 /* The directory that a new replica on this broker is assigned to (KIP-858). */
 struct uuid control_default_dir(const struct meta_broker *broker);
+
+/* ---- control_configs.c ---- */
+void control_incremental_alter_configs(struct control_work *work);
+void control_alter_configs(struct control_work *work);
+/* A setting's new value; NULL: not set any more. */
+void control_config_record(struct control_work *work, int8_t type, struct wire_string resource,
+                           const char *name, const char *value);
+/* Goes with a change of min.insync.replicas: who was eligible under the old one may not be. */
+void control_clear_elr(struct control_work *work, int8_t type, struct wire_string resource);
 
 /* ---- control_topic_configs.c ---- */
 

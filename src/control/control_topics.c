@@ -21,8 +21,8 @@ static bool name_char(char c)
            c == '_' || c == '-';
 }
 
-/* Why it is no topic's name; data NULL: it is one. */
-static struct wire_string name_refused(struct control_work *work, struct wire_string name)
+struct wire_string control_topic_name_refused(const struct control_work *work,
+                                              struct wire_string name)
 {
     if (name.data == NULL || name.size == 0)
         return wire_string_from("Topic name is invalid: the empty string is not allowed");
@@ -299,19 +299,11 @@ static void topic_records(struct control_work *work, const wanted_topic *topic,
     bool clears = false;
     for (size_t i = 0; i < configs->count; i++) {
         clears = clears || strcmp(configs->items[i].name, "min.insync.replicas") == 0;
-        struct wire_config_record *config = CONTROL_NEW(work, config_record);
-        config->resource_type = META_RESOURCE_TOPIC;
-        config->resource_name = topic->name;
-        config->name = wire_string_from(configs->items[i].name);
-        config->value = wire_string_from(configs->items[i].value);
-        control_record(work, WIRE_METADATA_RECORD_CONFIG, 0, config);
+        control_config_record(work, META_RESOURCE_TOPIC, topic->name, configs->items[i].name,
+                              configs->items[i].value);
     }
-    if (clears && meta_image_feature(work->in->image, META_FEATURE_ELR_VERSION) >= 1) {
-        /* Goes with every change of the setting: who was eligible under the old one may not be. */
-        struct wire_clear_elr_record *clear = CONTROL_NEW(work, clear_elr_record);
-        clear->topic_name = topic->name;
-        control_record(work, WIRE_METADATA_RECORD_CLEAR_ELR, 0, clear);
-    }
+    if (clears)
+        control_clear_elr(work, META_RESOURCE_TOPIC, topic->name);
     for (int32_t i = 0; i < count; i++)
         control_partition_record(work, id, i, &rows[(size_t)i * (size_t)factor], factor);
 }
@@ -331,7 +323,7 @@ static void create_topic(struct control_work *work, struct control_configs_base 
                     control_text(work, "Topic '%.*s' already exists.", WIRE_STRING_ARGS(name)));
         return;
     }
-    struct wire_string refused = name_refused(work, name);
+    struct wire_string refused = control_topic_name_refused(work, name);
     if (refused.data != NULL) {
         result_fail(result, WIRE_ERROR_INVALID_TOPIC_EXCEPTION, refused);
         return;

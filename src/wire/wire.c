@@ -308,6 +308,28 @@ int wire_string_compare(struct wire_string a, struct wire_string b)
     return order != 0 ? order : (a.size > b.size) - (a.size < b.size);
 }
 
+bool wire_string_int32(struct wire_string string, int32_t *out)
+{
+    size_t at = string.size > 0 && (string.data[0] == '-' || string.data[0] == '+') ? 1 : 0;
+    bool negative = at == 1 && string.data[0] == '-';
+    if (string.data == NULL || at == string.size)
+        return false;
+    int64_t value = 0;
+    for (; at < string.size; at++) {
+        char c = string.data[at];
+        if (c < '0' || c > '9')
+            return false;
+        value = value * 10 + (c - '0');
+        if (value > (int64_t)INT32_MAX + 1)
+            return false;
+    }
+    value = negative ? -value : value;
+    if (value > INT32_MAX)
+        return false;
+    *out = (int32_t)value;
+    return true;
+}
+
 char *wire_string_to_arena(struct wire_string string, struct arena *arena)
 {
     return string.data == NULL ? NULL : arena_strndup(arena, string.data, string.size);

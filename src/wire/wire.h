@@ -164,6 +164,9 @@ bool wire_string_equal(struct wire_string a, struct wire_string b);
 bool wire_string_is(struct wire_string string, const char *text);
 /* By bytes, as memcmp; null before empty. */
 int wire_string_compare(struct wire_string a, struct wire_string b);
+/* A whole decimal number, with a sign or without, as Java's Integer.parseInt takes it. False: it is
+ * none, or too large. */
+bool wire_string_int32(struct wire_string string, int32_t *out);
 /* A copy with a 0 byte after it. NULL: the arena is full, or the string is null. */
 char *wire_string_to_arena(struct wire_string string, struct arena *arena) MUST_USE;
 /* A copy in the arena, which stops the process when it is full. Null stays null. */

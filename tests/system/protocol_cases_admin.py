@@ -1,5 +1,6 @@
 """The script of test_protocol, what administrators ask: see protocol_cases.py. Each group makes what it needs."""
-from protocol_cases import NAMES, UNKNOWN, some, versions  # noqa: F401
+from batches import batch
+from protocol_cases import NAMES, UNKNOWN, produce_to, some, versions  # noqa: F401
 
 
 def pages(s):
@@ -71,4 +72,286 @@ def partitions(s):
     s.ask("what came of it", "DescribeTopicPartitions", 0, {"Topics": [{"Name": "parts-a"}, {"Name": "parts-b"}]})
 
 
-ALL = [pages, partitions]
+SET, DELETE, APPEND, SUBTRACT = range(4)
+TOPIC, BROKER, LOGGER, METRICS, GROUP = 2, 4, 8, 16, 32
+
+
+def changes(kind, name, *ops):
+    """A resource of IncrementalAlterConfigs."""
+    return {"ResourceType": kind, "ResourceName": name, "Configs": [
+        {"Name": n, "ConfigOperation": o, "Value": v} for n, o, v in ops]}
+
+
+def settings(kind, name, *pairs):
+    """A resource of AlterConfigs."""
+    return {"ResourceType": kind, "ResourceName": name, "Configs": [{"Name": n, "Value": v} for n, v in pairs]}
+
+
+def incremental(s, name, *resources, v=1, dry=False):
+    s.ask(name, "IncrementalAlterConfigs", v, {"Resources": resources, "ValidateOnly": dry})
+
+
+def legacy(s, name, *resources, v=2, dry=False):
+    s.ask(name, "AlterConfigs", v, {"Resources": resources, "ValidateOnly": dry})
+
+
+def described(s, name, kind, resource, *keys):
+    s.ask(name, "DescribeConfigs", 4, {"Resources": [
+        {"ResourceType": kind, "ResourceName": resource, "ConfigurationKeys": keys or None}], "IncludeSynonyms": True})
+
+
+def alter_topic(s):
+    s.topic("at")
+    s.topic("at-b")
+
+    def ask(label, *ops, topic="at", v=1, dry=False):
+        incremental(s, label, changes(TOPIC, topic, *ops), v=v, dry=dry)
+
+    def shown(label, *keys):
+        described(s, label, TOPIC, "at", *keys)
+    for v in versions("IncrementalAlterConfigs"):
+        ask("set", ("retention.ms", SET, "1000"), v=v)
+        ask("set again", ("retention.ms", SET, "1000"), v=v)
+        ask("wrong", ("retention.ms", SET, "x"), v=v)
+        ask("null", ("retention.ms", SET, None), ("segment.ms", SET, None), v=v)
+        ask("unknown", ("no.such", SET, "1"), v=v)
+        ask("unknown, deleted", ("no.such", DELETE, None), v=v)
+        ask("append to what is no list", ("retention.ms", APPEND, "5"), v=v)
+        ask("subtract from what is no list", ("retention.ms", SUBTRACT, "5"), v=v)
+        ask("twice", ("retention.ms", SET, "5"), ("retention.ms", SET, "6"), v=v)
+        ask("nothing", v=v)
+        ask("dry", ("retention.ms", SET, "77"), v=v, dry=True)
+        ask("dry and wrong", ("retention.ms", SET, "-5"), v=v, dry=True)
+        shown(f"after {v}", "retention.ms")
+        ask("delete", ("retention.ms", DELETE, "9"), v=v)
+        for topic in ("no-such", "", "a b", "..", "__cluster_metadata"):
+            ask(f"topic {topic!r}", ("retention.ms", SET, "5"), topic=topic, v=v)
+        s.ask("no resources", "IncrementalAlterConfigs", v, {"Resources": []})
+        incremental(s, "several", changes(TOPIC, "at", ("flush.ms", SET, "77")), changes(
+            TOPIC, "no-such", ("flush.ms", SET, "77")), changes(77, "z"), changes(LOGGER, "1"), v=v)
+        incremental(s, "one twice", changes(TOPIC, "at", ("flush.ms", SET, "1")), changes(
+            TOPIC, "at-b", ("flush.ms", SET, "2")), changes(TOPIC, "at", ("flush.ms", SET, "3")), v=v)
+    for kind in (-1, 0, 1, 3, 64, 127):
+        incremental(s, f"type {kind}", changes(kind, "at", ("x", SET, "5")))
+    policy = "cleanup.policy"
+    for i, (how, value) in enumerate((
+            (APPEND, "compact"), (APPEND, "compact"), (SUBTRACT, "delete"), (SUBTRACT, "nope"), (APPEND, "x"),
+            (APPEND, "delete,compact"), (APPEND, None), (SUBTRACT, None), (SUBTRACT, "compact,delete"), (APPEND, ""),
+            (APPEND, "compact,compact"), (SUBTRACT, "compact"), (SET, ""), (SET, "delete"), (APPEND, " compact"),
+            (APPEND, "compact,"), (DELETE, None))):
+        ask(f"list {i} {how} {value}", (policy, how, value))
+        shown(f"list {i} then", policy)
+    ask("throttled", ("leader.replication.throttled.replicas", APPEND, "0:1"))
+    ask("throttled more", ("leader.replication.throttled.replicas", APPEND, "1:1"))
+    ask("throttled wrong", ("leader.replication.throttled.replicas", APPEND, "x"))
+    shown("throttled then", "leader.replication.throttled.replicas")
+    ask("at odds", ("min.compaction.lag.ms", SET, "10"), ("max.compaction.lag.ms", SET, "5"))
+    ask("at odds, one", ("min.compaction.lag.ms", SET, "10"))
+    ask("at odds, other", ("max.compaction.lag.ms", SET, "5"))
+    ask("not at odds", ("max.compaction.lag.ms", SET, "5"), ("min.compaction.lag.ms", DELETE, None))
+    for key, value in (("remote.storage.enable", "true"), ("min.insync.replicas", "0"), ("min.insync.replicas", "2"),
+                       ("internal.segment.bytes", "2000000"), ("retention.ms", " 5 "), ("", "x"), ("retention.ms", ""),
+                       ("unclean.leader.election.enable", "TRUE"), ("compression.type", "zstd"),
+                       ("message.timestamp.type", "LogAppendTime"), ("local.retention.ms", "5")):
+        ask(f"{key}={value}", (key, SET, value))
+    shown("all then")
+    ask("min.insync.replicas deleted", ("min.insync.replicas", DELETE, None))
+
+
+def alter_topic_legacy(s):
+    s.topic("atl")
+    for v in versions("AlterConfigs"):
+        legacy(s, "some", settings(TOPIC, "atl", ("flush.ms", "1000"), ("segment.ms", "5000")), v=v)
+        legacy(s, "others", settings(TOPIC, "atl", ("retention.ms", "1000")), v=v)
+        described(s, f"others {v} then", TOPIC, "atl", "flush.ms", "retention.ms", "segment.ms")
+        legacy(s, "dry", settings(TOPIC, "atl"), v=v, dry=True)
+        legacy(s, "null", settings(TOPIC, "atl", ("retention.ms", None)), v=v)
+        legacy(s, "wrong", settings(TOPIC, "atl", ("retention.ms", "x")), v=v)
+        legacy(s, "unknown", settings(TOPIC, "atl", ("no.such", "x")), v=v)
+        legacy(s, "twice", settings(TOPIC, "atl", ("retention.ms", "1"), ("retention.ms", "2")), v=v)
+        for topic in ("no-such", "", "a b"):
+            legacy(s, f"topic {topic!r}", settings(TOPIC, topic, ("retention.ms", "1")), v=v)
+        legacy(s, "none", settings(TOPIC, "atl"), v=v)
+        described(s, f"none {v} then", TOPIC, "atl", "flush.ms", "retention.ms", "segment.ms")
+        for kind in (0, 1, LOGGER, 77):
+            legacy(s, f"type {kind}", settings(kind, "1", ("x", "1")), v=v)
+        legacy(s, "several", settings(TOPIC, "atl", ("flush.ms", "7")), settings(TOPIC, "no-such"), v=v)
+    legacy(s, "broker read only", settings(BROKER, "1", ("node.id", "5")), dry=True)
+    for name in ("x", "7", "-1"):
+        legacy(s, f"broker {name}", settings(BROKER, name, ("num.io.threads", "5")), dry=True)
+    legacy(s, "all brokers' too many threads", settings(BROKER, "", ("num.io.threads", "50")), dry=True)
+    legacy(s, "all brokers without min.insync.replicas", settings(BROKER, ""), dry=True)
+    legacy(s, "all brokers", settings(BROKER, "", ("log.retention.ms", "1000"), ("min.insync.replicas", "1")))
+    s.settle()
+    described(s, "all brokers then", BROKER, "")
+    legacy(s, "all brokers again", settings(BROKER, "", ("min.insync.replicas", "1")))
+    legacy(s, "broker", settings(BROKER, "1"), dry=True)
+    legacy(s, "broker's min.insync.replicas", settings(BROKER, "1", ("min.insync.replicas", "1")), dry=True)
+    legacy(s, "metrics without a name", settings(METRICS, ""), dry=True)
+    legacy(s, "group", settings(GROUP, "atl", ("consumer.session.timeout.ms", "1")), dry=True)
+
+
+def alter_broker(s):
+    def ask(label, name, *ops, dry=True):
+        incremental(s, label, changes(BROKER, name, *ops), dry=dry)
+    for name in ("1", "", "7", "x", "-1", " 1", "01", "+1", "99999999999"):
+        ask(f"name {name!r}", name, ("log.retention.ms", SET, "500000000"))
+    for name in ("1", ""):
+        for key, value in (
+                ("node.id", "5"), ("no.such", "5"), ("num.io.threads", "0"), ("num.io.threads", "100"),
+                ("num.io.threads", "3"), ("num.io.threads", "16"), ("num.io.threads", "x"), ("num.network.threads", "7"),
+                ("num.network.threads", "1"), ("background.threads", "100"), ("num.recovery.threads.per.data.dir", "9"),
+                ("num.replica.fetchers", "3"), ("log.cleaner.threads", "2"), ("log.cleaner.threads", "3"),
+                ("advertised.listeners", "PLAINTEXT://h:1"), ("ssl.keystore.location", "/x"), ("log.dirs", "/x"),
+                ("listener.name.external.ssl.keystore.password", "x"), ("listener.name.plaintext.max.connections", "x"),
+                ("listener.name.plaintext.max.connections", "5"), ("sasl.enabled.mechanisms", "PLAIN"),
+                ("message.max.bytes", None), ("message.max.bytes", "-1"), ("auto.create.topics.enable", "false"),
+                ("log.cleanup.policy", "x"), ("unclean.leader.election.enable", "x"), ("compression.type", "x"),
+                ("log.local.retention.ms", "99999999999"), ("log.local.retention.ms", "5"),
+                ("min.insync.replicas", "2"), ("min.insync.replicas", "0"), ("log.segment.bytes", "1"),
+                ("max.connections.per.ip.overrides", "127.0.0.1:5,localhost:7")):
+            ask(f"{name!r} {key}={value}", name, (key, SET, value))
+        for key, how, value in (
+                ("no.such", APPEND, "x"), ("no.such", SUBTRACT, "x"), ("no.such", DELETE, None),
+                ("log.cleanup.policy", APPEND, "compact"), ("log.cleanup.policy", SUBTRACT, "delete"),
+                ("log.cleanup.policy", APPEND, "x"), ("log.segment.bytes", APPEND, "5"),
+                ("log.segment.bytes", SUBTRACT, "5"), ("node.id", DELETE, None), ("log.retention.ms", DELETE, None)):
+            ask(f"{name!r} {key} {how} {value}", name, (key, how, value))
+        ask(f"{name!r} nothing", name)
+        ask(f"{name!r} several read-only", name, ("node.id", SET, "5"), ("broker.id", SET, "5"), ("log.dir", SET, "5"))
+        ask(f"{name!r} twice", name, ("log.retention.ms", SET, "5"), ("log.retention.ms", SET, "5"))
+    ask("min.insync.replicas deleted", "", ("min.insync.replicas", DELETE, None))
+    keys = ("log.retention.ms", "log.cleanup.policy", "num.io.threads", "made.up")
+
+    def shown(label):
+        described(s, f"{label}, own", BROKER, "1", *keys)
+        described(s, f"{label}, all", BROKER, "", *keys)
+        s.settle()
+        described(s, f"{label}, settled", BROKER, "1", *keys)
+    ask("all brokers", "", ("log.retention.ms", SET, "500000000"), ("log.cleanup.policy", APPEND, "compact"), dry=False)
+    s.settle()
+    shown("all brokers")
+    ask("own", "1", ("log.retention.ms", SET, "600000000"), ("made.up", SET, "x"), dry=False)
+    s.settle()
+    shown("own")
+    s.topic("ab")
+    described(s, "topic of it", TOPIC, "ab", "retention.ms", "cleanup.policy")
+    ask("nothing of it", "", *((k, DELETE, None) for k in keys), dry=False)
+    ask("nothing of own", "1", *((k, DELETE, None) for k in keys), dry=False)
+    s.settle()
+    shown("nothing")
+
+
+def alter_loggers(s):
+    def ask(label, *ops, name="1", dry=True):
+        incremental(s, label, changes(LOGGER, name, *ops), dry=dry)
+    for name in ("1", "", "7", "x"):
+        ask(f"name {name!r}", ("root", SET, "INFO"), name=name)
+    for level in ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL", "OFF", "info", "", None):
+        ask(f"level {level}", ("root", SET, level))
+    ask("unknown logger", ("no.such.logger", SET, "INFO"))
+    ask("unknown logger deleted", ("no.such.logger", DELETE, None))
+    ask("deleted", ("root", DELETE, None))
+    ask("append", ("root", APPEND, "INFO"))
+    ask("subtract", ("root", SUBTRACT, "INFO"))
+    ask("twice", ("root", SET, "INFO"), ("root", SET, "WARN"))
+    ask("nothing")
+    for level in ("WARN", "INFO", "ERROR"):
+        ask(f"set {level}", ("root", SET, level), dry=False)
+        described(s, f"set {level} then", LOGGER, "1", "root")
+
+
+def alter_others(s):
+    def metrics(label, *ops, name="ao"):
+        incremental(s, f"metrics {label}", changes(METRICS, name, *ops))
+
+    def group(label, *ops, name="ao"):
+        incremental(s, f"group {label}", changes(GROUP, name, *ops))
+    for value in ("1000", "99", "100", "3600000", "3600001", "x", "-1", "", None):
+        metrics(f"interval.ms={value}", ("interval.ms", SET, value))
+    for value in ("client_id=[", "foo=1", "foo", "client_id=a=b", "", " client_id = a.* ", "client_id=*a", "client_id=(a",
+                  "client_id=a)", "client_id=a\\", "client_id=", "client_id=a,client_id=b", "client_id=a,,",
+                  "client_instance_id=a,client_software_name=b,client_software_version=c,client_source_address=d,"
+                  "client_source_port=e", "client_id=(?i)a|b", "client_id=[^a]+"):
+        metrics(f"match={value}", ("match", SET, value))
+    for value in ("a,b", "", "*", "a,,b", "a,a", "org.apache.kafka."):
+        metrics(f"metrics={value}", ("metrics", SET, value))
+    metrics("append", ("metrics", APPEND, "c"))
+    metrics("subtract", ("metrics", SUBTRACT, "c"))
+    metrics("unknown", ("nope", SET, "1"))
+    metrics("unknown deleted", ("nope", DELETE, None))
+    metrics("without a name", ("interval.ms", SET, "1000"), name="")
+    described(s, "metrics then", METRICS, "ao")
+    for key, values in (
+            ("consumer.session.timeout.ms", (45000, 44999, 60001)), ("consumer.heartbeat.interval.ms", (5000, 4999, 15001)),
+            ("consumer.assignment.interval.ms", (0, 15001, -1)), ("share.session.timeout.ms", (44999, 60001)),
+            ("share.heartbeat.interval.ms", (4999, 15001)), ("share.record.lock.duration.ms", (14999, 60001, 30000, 999)),
+            ("share.delivery.count.limit", (1, 2, 5, 26)), ("share.partition.max.record.locks", (99, 100, 4001, 10001)),
+            ("share.assignment.interval.ms", (15001,)), ("streams.session.timeout.ms", (44999, 60001)),
+            ("streams.heartbeat.interval.ms", (4999, 15001)), ("streams.num.standby.replicas", (0, 2, 3)),
+            ("streams.assignment.interval.ms", (15001,)), ("streams.initial.rebalance.delay.ms", (-1, 10**7)),
+            ("share.isolation.level", ("read_committed", "x")),
+            ("share.auto.offset.reset", ("earliest", "x", "by_duration:PT1H", "by_duration:x", "by_duration:-PT1H"))):
+        for value in values:
+            group(f"{key}={value}", (key, SET, str(value)))
+    group("unknown", ("nope", SET, "1"))
+    group("append", ("share.isolation.level", APPEND, "1"))
+    group("without a name", ("consumer.session.timeout.ms", SET, "45000"), name="")
+    group("two wrong", ("consumer.session.timeout.ms", SET, "1"), ("consumer.heartbeat.interval.ms", SET, "1"))
+    group("two of share wrong", ("share.session.timeout.ms", SET, "1"), ("share.delivery.count.limit", SET, "1000"))
+    group("wrong and unknown", ("share.session.timeout.ms", SET, "1"), ("nope", SET, "1000"))
+    described(s, "group then", GROUP, "ao")
+    metrics("gone", *((key, DELETE, None) for key in ("interval.ms", "match", "metrics")))
+    group("gone", *((key, DELETE, None) for key in (
+        "consumer.session.timeout.ms", "consumer.heartbeat.interval.ms", "consumer.assignment.interval.ms",
+        "share.delivery.count.limit", "share.partition.max.record.locks", "share.record.lock.duration.ms",
+        "share.isolation.level", "share.auto.offset.reset", "streams.num.standby.replicas",
+        "streams.initial.rebalance.delay.ms")))
+    described(s, "group gone", GROUP, "ao")
+
+
+def list_resources(s):
+    incremental(s, "made", changes(METRICS, "lr", ("interval.ms", SET, "1000")),
+                changes(GROUP, "lr", ("consumer.session.timeout.ms", SET, "45000")))
+    s.ask("metrics", "ListConfigResources", 0, {})
+    for kinds in ((BROKER,), (LOGGER,), (METRICS,), (GROUP,), (METRICS, METRICS), (METRICS, BROKER), (0,), (1,), (64,),
+                  (-1,), (BROKER, 99)):
+        s.ask(f"types {kinds}", "ListConfigResources", 1, {"ResourceTypes": kinds})
+
+
+def effects(s):
+    """Settings that change while the node runs are acted on."""
+    s.topic("eff")
+
+    def produced(label, size=3000, **more):
+        s.ask(f"{label}: produce", "Produce", 12, produce_to(s, "eff", batch([b"x" * size], **more), 12))
+
+    def change(label, kind, name, *ops):
+        incremental(s, label, changes(kind, name, *ops))
+        s.settle()
+    produced("at first")
+    for label, kind, name, key in (("topic", TOPIC, "eff", "max.message.bytes"), ("all", BROKER, "", "message.max.bytes"),
+                                   ("own", BROKER, "1", "message.max.bytes")):
+        change(f"{label} small", kind, name, (key, SET, "1000"))
+        produced(f"{label} small")
+        change(f"{label} deleted", kind, name, (key, DELETE, None))
+        produced(f"{label} deleted")
+    change("all small, own large", BROKER, "", ("message.max.bytes", SET, "1000"))
+    change("own large", BROKER, "1", ("message.max.bytes", SET, "5000"))
+    produced("own large")
+    change("own gone", BROKER, "1", ("message.max.bytes", DELETE, None))
+    produced("own gone")
+    change("all gone", BROKER, "", ("message.max.bytes", DELETE, None))
+    change("append time", TOPIC, "eff", ("message.timestamp.type", SET, "LogAppendTime"))
+    produced("append time")
+    change("create time", TOPIC, "eff", ("message.timestamp.type", DELETE, None), (
+        "message.timestamp.after.max.ms", SET, "1"))
+    produced("create time", first_time=1 << 45)
+    change("any time", BROKER, "", ("log.message.timestamp.after.max.ms", SET, str(2**63 - 1)))
+    change("any time of the topic", TOPIC, "eff", ("message.timestamp.after.max.ms", DELETE, None))
+    produced("any time", first_time=1 << 45)
+    change("not any time", BROKER, "", ("log.message.timestamp.after.max.ms", DELETE, None))
+
+
+ALL = [pages, partitions, alter_topic, alter_topic_legacy, alter_broker, alter_loggers, alter_others, list_resources,
+       effects]

@@ -3,6 +3,7 @@
 /* The handlers of broker_apis (api.c), each in the file of its name. */
 struct broker_request;
 
+void broker_api_alter_configs(struct broker_request *request);
 void broker_api_api_versions(struct broker_request *request);
 void broker_api_by_controller(struct broker_request *request);
 void broker_api_delete_records(struct broker_request *request);
@@ -11,8 +12,10 @@ void broker_api_describe_configs(struct broker_request *request);
 void broker_api_describe_producers(struct broker_request *request);
 void broker_api_describe_topic_partitions(struct broker_request *request);
 void broker_api_find_coordinator(struct broker_request *request);
+void broker_api_incremental_alter_configs(struct broker_request *request);
 void broker_api_init_producer_id(struct broker_request *request);
 void broker_api_metadata(struct broker_request *request);
+void broker_api_list_config_resources(struct broker_request *request);
 void broker_api_list_offsets(struct broker_request *request);
 void broker_api_fetch(struct broker_request *request);
 void broker_api_produce(struct broker_request *request);
