@@ -66,6 +66,9 @@ struct env_disk_ops {
     enum err (*set_modified)(struct env_disk *disk, const char *path, int64_t modified_ms);
     enum err (*space)(struct env_disk *disk, const char *path, struct disk_space *out);
     enum err (*lock)(struct env_disk *disk, const char *path, struct env_file **out);
+    /* Both may be NULL: ERR_UNSUPPORTED. */
+    enum err (*volume_open)(struct env_disk *disk, const char *path, struct env_file **out);
+    enum err (*volume_sync)(struct env_disk *disk, struct env_file *volume);
 };
 
 struct env_disk {
@@ -182,6 +185,24 @@ static inline MUST_USE enum err disk_lock(struct env_disk *disk, const char *pat
                                           struct env_file **out)
 {
     return disk->ops->lock(disk, path, out);
+}
+
+/*
+ * The filesystem that a folder is on, to make much of it durable at once: content and names, of
+ * whoever wrote them. It learns of writes that failed after it was opened, so it is opened before
+ * what it is to cover is written; then only disk_volume_sync and disk_close. ERR_UNSUPPORTED: the
+ * system does not tell of failures there; files and folders are synced one by one.
+ */
+static inline MUST_USE enum err disk_volume_open(struct env_disk *disk, const char *path,
+                                                 struct env_file **out)
+{
+    return disk->ops->volume_open == NULL ? ERR_UNSUPPORTED
+                                          : disk->ops->volume_open(disk, path, out);
+}
+
+static inline MUST_USE enum err disk_volume_sync(struct env_disk *disk, struct env_file *volume)
+{
+    return disk->ops->volume_sync(disk, volume);
 }
 
 #endif

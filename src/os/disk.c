@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 /* As Java creates files and folders: the umask decides. */
@@ -33,6 +34,14 @@ static enum err disk_err(const char *what, const char *path, int fd)
     return err;
 }
 
+static struct env_file *file_new(int fd)
+{
+    struct env_file *file = mem_zalloc(sizeof *file);
+    file->fd = fd;
+    atomic_init(&file->nowait, OS_NOWAIT_UNKNOWN);
+    return file;
+}
+
 static enum err disk_os_open(struct env_disk *disk, const char *path, unsigned flags,
                              struct env_file **out)
 {
@@ -50,10 +59,7 @@ static enum err disk_os_open(struct env_disk *disk, const char *path, unsigned f
     } while (fd < 0 && errno == EINTR);
     if (fd < 0)
         return disk_err("open", path, -1);
-    struct env_file *file = mem_zalloc(sizeof *file);
-    file->fd = fd;
-    atomic_init(&file->nowait, OS_NOWAIT_UNKNOWN);
-    *out = file;
+    *out = file_new(fd);
     return ERR_OK;
 }
 
@@ -303,6 +309,33 @@ static enum err disk_os_lock(struct env_disk *disk, const char *path, struct env
     return err;
 }
 
+/* Since Linux 5.8 syncfs tells of writes that failed since the descriptor was opened. */
+static bool syncfs_tells(void)
+{
+    struct utsname about;
+    int major = 0, minor = 0;
+    return uname(&about) == 0 && sscanf(about.release, "%d.%d", &major, &minor) == 2 &&
+           (major > 5 || (major == 5 && minor >= 8));
+}
+
+static enum err disk_os_volume_open(struct env_disk *disk, const char *path, struct env_file **out)
+{
+    UNUSED(disk);
+    if (!syncfs_tells())
+        return ERR_UNSUPPORTED;
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return disk_err("open the folder", path, -1);
+    *out = file_new(fd);
+    return ERR_OK;
+}
+
+static enum err disk_os_volume_sync(struct env_disk *disk, struct env_file *volume)
+{
+    UNUSED(disk);
+    return syncfs(volume->fd) == 0 ? ERR_OK : disk_err("sync the filesystem of", NULL, volume->fd);
+}
+
 static const struct env_disk_ops disk_os_ops = {
     .open = disk_os_open,
     .close = disk_os_close,
@@ -322,6 +355,8 @@ static const struct env_disk_ops disk_os_ops = {
     .set_modified = disk_os_set_modified,
     .space = disk_os_space,
     .lock = disk_os_lock,
+    .volume_open = disk_os_volume_open,
+    .volume_sync = disk_os_volume_sync,
 };
 
 struct env_disk *os_disk(void)

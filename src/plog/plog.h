@@ -99,7 +99,9 @@ struct plog_host_options {
      * which is its device for jobs as well. */
     const char *const *dirs;
     uint32_t dir_count;
-    uint32_t open_files_max;    /* of this shard; the longest unused are closed. 0: 4096 */
+    uint32_t open_files_max; /* of this shard; the longest unused are closed. 0: 4096 */
+    /* So many new logs are made durable by one sync of their filesystem. 0: 32 */
+    uint32_t volume_sync_min;
     uint64_t idle_close_ms;     /* files unused for so long are closed. 0: 60000 */
     uint64_t producer_check_ms; /* how often idle producers are looked for. 0: 600000 */
     /*

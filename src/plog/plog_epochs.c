@@ -63,16 +63,27 @@ void plog_epochs_assign(struct plog *plog, int32_t epoch, int64_t start_offset)
 {
     if (epoch < 0 || start_offset < 0 || epoch <= plog_latest_epoch(plog))
         return;
+    bool unwritten = plog->epoch_unwritten;
+    uint32_t count_before = plog->epoch_count;
     /* An epoch without records gives way to the one that has them. */
     while (plog->epoch_count > 0 &&
            plog->epochs[plog->epoch_count - 1].start_offset >= start_offset)
         plog->epoch_count--;
+    if (unwritten && plog->epoch_count == count_before)
+        plog->epochs_dirty = true; /* the one before has records */
     if (plog->epoch_count == plog->epoch_capacity) {
         plog->epoch_capacity = plog->epoch_capacity == 0 ? 2 : plog->epoch_capacity * 2;
         plog->epochs = mem_realloc(plog->epochs, plog->epoch_capacity * sizeof *plog->epochs);
     }
     plog->epochs[plog->epoch_count++] = (struct plog_epoch_entry){epoch, start_offset};
-    plog->epochs_dirty = true;
+    plog->epoch_unwritten = true;
+}
+
+bool plog_epochs_behind(const struct plog *plog)
+{
+    return plog->epochs_dirty ||
+           (plog->epoch_unwritten && plog->epoch_count > 0 &&
+            plog->epochs[plog->epoch_count - 1].start_offset < plog->end_offset);
 }
 
 void plog_begin_epoch(struct plog *plog, int32_t epoch)

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define OPEN_FILES_DEFAULT 4096
+#define VOLUME_SYNC_MIN_DEFAULT 32
 #define IDLE_CLOSE_MS_DEFAULT 60000
 #define PRODUCER_CHECK_MS_DEFAULT 600000
 #define NS_PER_MS UINT64_C(1000000)
@@ -44,6 +45,8 @@ struct plog_host *plog_host_new(const struct plog_host_options *options)
     host->dir_count = options->dir_count;
     host->open_files_max =
         options->open_files_max != 0 ? options->open_files_max : OPEN_FILES_DEFAULT;
+    host->volume_sync_min =
+        options->volume_sync_min != 0 ? options->volume_sync_min : VOLUME_SYNC_MIN_DEFAULT;
     host->idle_close_ns =
         (options->idle_close_ms != 0 ? options->idle_close_ms : IDLE_CLOSE_MS_DEFAULT) * NS_PER_MS;
     host->producer_check_ns =

@@ -178,6 +178,7 @@ struct plog {
     bool names_dirty;     /* the folder has names that are not synced */
     bool folder_dirty;    /* its own name is not */
     bool epochs_dirty;    /* leader-epoch-checkpoint is behind */
+    bool epoch_unwritten; /* the newest epoch is not in it: that counts once it has records */
     bool producers_dirty; /* the last snapshot is behind */
 };
 
@@ -283,6 +284,7 @@ struct plog_host {
     struct plog_host_dir *dirs;
     uint32_t dir_count;
     uint32_t open_files_max;
+    uint32_t volume_sync_min;
     uint64_t idle_close_ns;
     uint64_t producer_check_ns;
     void (*dir_failed)(void *context, uint32_t dir, enum err err, const char *what);
@@ -424,6 +426,11 @@ enum err plog_producers_list(const struct plog_producers *producers, struct aren
 
 /* A batch of this epoch begins at the offset: kept when it is newer than what is known. */
 void plog_epochs_assign(struct plog *plog, int32_t epoch, int64_t start_offset);
+/*
+ * Is leader-epoch-checkpoint to be written? An epoch without records need not be in it: a start
+ * begins a newer one. So thousands of idle logs write nothing when they change leaders.
+ */
+bool plog_epochs_behind(const struct plog *plog);
 void plog_epochs_truncate_end(struct plog *plog, int64_t end_offset);
 void plog_epochs_truncate_start(struct plog *plog, int64_t start_offset);
 

@@ -344,8 +344,7 @@ static enum err check_metadata(struct plog_load *load)
     }
     load->topic_id = found;
     /* A process that died before it had synced what it made: no checkpoint came since. */
-    if (!load->clean && load->recovery_point == 0)
-        load->folder_dirty = true;
+    load->folder_unsynced = !load->clean && load->recovery_point == 0;
     return ERR_OK;
 }
 

@@ -39,7 +39,10 @@ struct plog_load {
     uint32_t txnindex_count;          /* in the last segment's file */
     bool created;
     bool folder_dirty; /* the folder's own name, or files in it, are not synced */
-    bool scanned;      /* some tail was */
+    /* An earlier process may not have synced the folder's name and partition.metadata: the first
+     * sync of the log does, so that a start with thousands of them does not wait for it. */
+    bool folder_unsynced;
+    bool scanned; /* some tail was */
     bool epochs_dirty;
     bool producers_dirty; /* batches were replayed on top of the snapshot */
     uint64_t scanned_bytes;

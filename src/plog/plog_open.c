@@ -13,7 +13,7 @@
 #include <string.h>
 
 /* A chunk ends after so many logs, or once so much was scanned. */
-#define CHUNK_LOGS_MAX 256
+#define CHUNK_LOGS_MAX 1024
 #define CHUNK_SCAN_BYTES ((uint64_t)128 << 20)
 
 struct plog_opening_job {
@@ -43,11 +43,25 @@ static enum err sync_failed(struct plog_opening_job *job, enum err err, const ch
     return err;
 }
 
-/* Everything made by the chunk, together: first the contents, then the folders, then their names.
- */
-static void sync_made(struct plog_opening_job *job, struct env_disk *disk)
+static size_t made_count(const struct plog_opening_job *job)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < job->done_count; i++)
+        count += job->loads[i].err == ERR_OK && job->loads[i].folder_dirty;
+    return count;
+}
+
+/* Everything made by the chunk, together: first the contents, then the folders, then their names;
+ * or, where they are many, all that the filesystem has. */
+static void sync_made(struct plog_opening_job *job, struct env_disk *disk, struct env_file *volume)
 {
     bool names = false;
+    if (volume != NULL && made_count(job) >= job->host->volume_sync_min) {
+        enum err err = disk_volume_sync(disk, volume);
+        if (err != ERR_OK)
+            sync_failed(job, err, job->dir_path);
+        return;
+    }
     for (size_t i = 0; i < job->done_count; i++) {
         struct plog_load *load = &job->loads[i];
         char path[PLOG_PATH_BYTES];
@@ -83,6 +97,11 @@ static void chunk_run(struct env_job *base, struct env_disk *disk)
 {
     struct plog_opening_job *job = CONTAINER_OF(base, struct plog_opening_job, base);
     uint64_t scanned = 0;
+    struct env_file *volume = NULL;
+    /* Before anything is made, so that it learns of what cannot be written. */
+    if (job->opening->create && job->load_count >= job->host->volume_sync_min &&
+        disk_volume_open(disk, job->dir_path, &volume) != ERR_OK)
+        volume = NULL;
     job->done_count = 0;
     while (job->done_count < job->load_count && scanned < CHUNK_SCAN_BYTES) {
         struct plog_load *load = &job->loads[job->done_count++];
@@ -93,7 +112,8 @@ static void chunk_run(struct env_job *base, struct env_disk *disk)
         load->window = NULL;
         scanned += load->scanned_bytes;
     }
-    sync_made(job, disk);
+    sync_made(job, disk, volume);
+    disk_close(disk, volume);
 }
 
 /* ---- On the shard --------------------------------------------------------------------------- */
@@ -153,6 +173,7 @@ static void install(struct plog *plog, struct plog_load *load)
         for (uint32_t i = 0; i < plog->segment_count; i++)
             plog->segments[i].dirty |= plog_segment_end(plog, i) > plog->recovery_point;
         plog->names_dirty = true; /* nor are the names of its files */
+        plog->folder_dirty = load->folder_unsynced;
         if (plog->recovery_point < plog->end_offset)
             plog->dirty_since_ns = env_now_ns(plog->host->env);
     }

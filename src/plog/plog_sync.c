@@ -155,6 +155,17 @@ static enum err trim_files(struct sync_job *job, struct env_disk *disk)
     return ERR_OK;
 }
 
+/* A folder whose making nobody has synced: an earlier process ended too early. */
+static enum err sync_metadata(struct sync_job *job, struct env_disk *disk)
+{
+    char path[PLOG_PATH_BYTES];
+    plog_path(path, job->job.folder, PLOG_METADATA_NAME);
+    enum err err = plog_disk_sync_path(disk, path);
+    if (err == ERR_OK || err == ERR_NOTFOUND)
+        return ERR_OK;
+    return plog_job_fail(&job->job, err, "sync", path);
+}
+
 static void sync_run(struct env_job *base, struct env_disk *disk)
 {
     struct sync_job *job = CONTAINER_OF(base, struct sync_job, job.base);
@@ -164,8 +175,8 @@ static void sync_run(struct env_job *base, struct env_disk *disk)
         return;
     if (job->checkpoint && store_all(job, disk) != ERR_OK)
         return;
-    enum err err = ERR_OK;
-    if (job->names) {
+    enum err err = job->folder_name ? sync_metadata(job, disk) : ERR_OK;
+    if (err == ERR_OK && job->names) {
         err = disk_sync_folder(disk, job->job.folder);
         if (err != ERR_OK)
             plog_job_fail(&job->job, err, "sync", job->job.folder);
@@ -234,9 +245,10 @@ static void collect_checkpoint(struct plog *plog, struct sync_job *job)
         plog->producers_dirty = false;
         job->names = true;
     }
-    if (plog->epochs_dirty) {
+    if (plog_epochs_behind(plog)) {
         plog_epochs_format(&job->epochs, plog->epochs, plog->epoch_count);
         plog->epochs_dirty = false;
+        plog->epoch_unwritten = false;
         job->names = true;
     }
     if (plog->producers != NULL) {
@@ -349,10 +361,14 @@ static void sync_done(struct env *env, struct env_job *base)
 /* Nothing to write for what is asked: no job. */
 static bool is_synced(const struct plog *plog, bool checkpoint)
 {
-    if (plog->names_dirty || plog->folder_dirty || plog->durable_offset < plog->end_offset)
+    /* A log that never had a record loses nothing with its names: the next start makes them anew.
+     */
+    if (plog->end_offset > 0 && (plog->names_dirty || plog->folder_dirty))
         return false;
-    if (checkpoint &&
-        (plog->recovery_point < plog->end_offset || plog->epochs_dirty || plog->producers_dirty))
+    if (plog->durable_offset < plog->end_offset)
+        return false;
+    if (checkpoint && (plog->recovery_point < plog->end_offset || plog_epochs_behind(plog) ||
+                       plog->producers_dirty))
         return false;
     for (uint32_t i = 0; i < plog->segment_count; i++) {
         if (plog->segments[i].dirty || (checkpoint && plog->segments[i].index_dirty))

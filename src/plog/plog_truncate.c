@@ -341,9 +341,11 @@ void plog_truncate_begin(struct plog *plog, int64_t offset, bool reset)
     size_t epoch_count = plog->epoch_count;
     while (epoch_count > 0 && (reset || epochs[epoch_count - 1].start_offset >= offset))
         epoch_count--;
-    job->epochs_changed = epoch_count != plog->epoch_count || plog->epochs_dirty;
+    job->epochs_changed =
+        epoch_count != plog->epoch_count || plog->epochs_dirty || plog->epoch_unwritten;
     plog_epochs_format(&job->epochs, epochs, epoch_count);
     plog->epochs_dirty = false;
+    plog->epoch_unwritten = false;
     plog->busy = PLOG_BUSY_TRUNCATING;
     plog_job_begin(plog, &job->job, truncate_run, truncate_done, &plog->queue);
 }

@@ -165,11 +165,14 @@ static void *boot(void *context, const struct sim_process_options *options)
     p->config->retention_ms = -1;
     p->config->file_delete_delay_ms = 1000;
     p->codec = codec_context_new();
-    p->host = plog_host_new(&(struct plog_host_options){.env = p->env,
-                                                        .dirs = dirs,
-                                                        .dir_count = 1,
-                                                        .idle_close_ms = 3000,
-                                                        .dir_failed = dir_failed});
+    p->host = plog_host_new(
+        &(struct plog_host_options){.env = p->env,
+                                    .dirs = dirs,
+                                    .dir_count = 1,
+                                    .idle_close_ms = 3000,
+                                    /* a new log is synced either way */
+                                    .volume_sync_min = p->config->segment_bytes % 2 == 0 ? 1 : 0,
+                                    .dir_failed = dir_failed});
     p->plog = plog_new(&(struct plog_options){
         .host = p->host,
         .topic = "t",

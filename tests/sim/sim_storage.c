@@ -12,9 +12,10 @@ enum { NOTE_OP = 0x40, NOTE_DATA };
 const char *sim_op_name(enum sim_op op)
 {
     static const char *const names[SIM_OP_COUNT] = {
-        "open",        "read",         "write",  "truncate", "sync",        "size",
-        "sync_folder", "rename",       "unlink", "mkdir",    "rmdir",       "list",
-        "stat",        "set_modified", "space",  "lock",     "shard_write", "shard_read",
+        "open",  "read",        "write",      "truncate",     "sync",
+        "size",  "sync_folder", "rename",     "unlink",       "mkdir",
+        "rmdir", "list",        "stat",       "set_modified", "space",
+        "lock",  "shard_write", "shard_read", "volume_open",  "volume_sync",
     };
     ASSERT((unsigned)op < SIM_OP_COUNT);
     return names[op];
@@ -300,7 +301,7 @@ static struct call call_begin(struct sim_storage *storage, enum sim_op op, const
     }
     const struct sim_options *options = &storage->world->options;
     if (storage->chance) {
-        bool sync = op == SIM_OP_SYNC || op == SIM_OP_SYNC_FOLDER;
+        bool sync = op == SIM_OP_SYNC || op == SIM_OP_SYNC_FOLDER || op == SIM_OP_VOLUME_SYNC;
         if (sim_chance_ppm(&storage->prng,
                            sync ? options->sync_error_ppm : options->io_error_ppm)) {
             storage->fault_count++;
@@ -734,6 +735,50 @@ static enum err disk_op_lock(struct env_disk *disk, const char *path, struct env
     return ERR_OK;
 }
 
+static enum err disk_op_volume_open(struct env_disk *disk, const char *path, struct env_file **out)
+{
+    struct sim_storage *storage = disk_storage(disk);
+    struct call call = call_begin(storage, SIM_OP_VOLUME_OPEN, path, volume_at(storage, path));
+    if (!call.perform)
+        return call.err;
+    struct sim_inode *inode;
+    enum err err = sim_names_find(storage, path, false, &inode);
+    if (err == ERR_OK && !inode->is_folder)
+        err = ERR_IO;
+    if (call.err != ERR_OK || err != ERR_OK)
+        return call.err != ERR_OK ? call.err : err;
+    *out = file_new(storage, inode, path, DISK_READ);
+    return ERR_OK;
+}
+
+static enum err disk_op_volume_sync(struct env_disk *disk, struct env_file *volume)
+{
+    struct sim_storage *storage = disk_storage(disk);
+    struct sim_volume *of = volume->inode->volume;
+    ASSERT(volume->inode->is_folder);
+    struct call call = call_begin(storage, SIM_OP_VOLUME_SYNC, volume->path, of);
+    if (!call.perform && storage->dead)
+        return call.err;
+    uint64_t seq = prng_chance(&storage->prng, 1, 2) ? UINT64_MAX : storage->job_write_seq;
+    LIST_FOR_EACH (node, &storage->dirty) {
+        struct sim_inode *inode = LIST_ENTRY(node, struct sim_inode, dirty);
+        if (inode->volume != of)
+            continue;
+        if (call.perform)
+            sim_inode_sync(storage, inode, seq);
+        else
+            sim_inode_sync_failed(storage, inode);
+    }
+    LIST_FOR_EACH_SAFE (node, after, &storage->changes) {
+        struct sim_change *change = LIST_ENTRY(node, struct sim_change, node);
+        if (change->folder->volume == of && call.perform)
+            sim_change_settle(storage, change, true);
+    }
+    if (!call.perform && storage->sync_failed != NULL)
+        storage->sync_failed(storage->sync_failed_context);
+    return call.err;
+}
+
 const struct env_disk_ops sim_disk_ops = {
     .open = disk_op_open,
     .close = disk_op_close,
@@ -752,6 +797,8 @@ const struct env_disk_ops sim_disk_ops = {
     .set_modified = disk_op_set_modified,
     .space = disk_op_space,
     .lock = disk_op_lock,
+    .volume_open = disk_op_volume_open,
+    .volume_sync = disk_op_volume_sync,
 };
 
 /* ---- On the shard ---- */

@@ -56,6 +56,8 @@ enum sim_op {
     SIM_OP_LOCK,
     SIM_OP_SHARD_WRITE,
     SIM_OP_SHARD_READ,
+    SIM_OP_VOLUME_OPEN,
+    SIM_OP_VOLUME_SYNC,
     SIM_OP_COUNT,
 };
 
@@ -65,7 +67,7 @@ enum sim_op {
     ((1u << SIM_OP_WRITE) | (1u << SIM_OP_TRUNCATE) | (1u << SIM_OP_SYNC) |       \
      (1u << SIM_OP_SYNC_FOLDER) | (1u << SIM_OP_RENAME) | (1u << SIM_OP_UNLINK) | \
      (1u << SIM_OP_MKDIR) | (1u << SIM_OP_RMDIR) | (1u << SIM_OP_SET_MODIFIED) |  \
-     (1u << SIM_OP_SHARD_WRITE))
+     (1u << SIM_OP_SHARD_WRITE) | (1u << SIM_OP_VOLUME_SYNC))
 
 const char *sim_op_name(enum sim_op op);
 

@@ -124,6 +124,32 @@ static void test_locks_and_space(void **state)
     rig_free(&rig);
 }
 
+/* One sync of the volume covers contents and names in all its folders; one that fails promises
+ * nothing. */
+static void test_volume_sync(void **state)
+{
+    UNUSED(state);
+    for (uint64_t seed = 1; seed <= 50; seed++) {
+        struct rig rig = rig_new(seed);
+        struct env_file *volume;
+        assert_int_equal(disk_volume_open(rig.disk, "/none", &volume), ERR_NOTFOUND);
+        assert_int_equal(disk_volume_open(rig.disk, "/", &volume), ERR_OK);
+        assert_int_equal(disk_mkdir(rig.disk, "/d"), ERR_OK);
+        struct env_file *file = must_open(&rig, "/d/f", MAKE);
+        assert_int_equal(disk_write(rig.disk, file, "abc", 3, 0), ERR_OK);
+        assert_int_equal(disk_volume_sync(rig.disk, volume), ERR_OK);
+        disk_close(rig.disk, volume);
+        power_loss(&rig);
+        char found[4];
+        size_t size;
+        file = must_open(&rig, "/d/f", DISK_READ);
+        assert_int_equal(disk_read(rig.disk, file, found, sizeof found, 0, &size), ERR_OK);
+        assert_int_equal(size, 3);
+        assert_memory_equal(found, "abc", 3);
+        rig_free(&rig);
+    }
+}
+
 /* What was synced is there after any power loss, byte for byte; the rest is any mixture. */
 static void test_power_loss_content(void **state)
 {
@@ -451,6 +477,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_files),
         cmocka_unit_test(test_locks_and_space),
+        cmocka_unit_test(test_volume_sync),
         cmocka_unit_test(test_power_loss_content),
         cmocka_unit_test(test_power_loss_many_writes),
         cmocka_unit_test(test_replace),

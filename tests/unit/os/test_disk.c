@@ -145,6 +145,15 @@ static void test_names(void **state)
 
     assert_int_equal(disk_sync_folder(disk, in_folder("e")), ERR_OK);
     assert_int_equal(disk_sync_folder(disk, in_folder("none")), ERR_NOTFOUND);
+    struct env_file *volume;
+    enum err volume_err = disk_volume_open(disk, in_folder("e"), &volume);
+    if (volume_err == ERR_OK) {
+        assert_int_equal(disk_volume_sync(disk, volume), ERR_OK);
+        disk_close(disk, volume);
+        assert_int_equal(disk_volume_open(disk, in_folder("none"), &volume), ERR_NOTFOUND);
+    } else {
+        assert_int_equal(volume_err, ERR_UNSUPPORTED); /* a kernel before 5.8 */
+    }
     assert_int_equal(disk_unlink(disk, in_folder("e/f")), ERR_OK);
     assert_int_equal(disk_rmdir(disk, in_folder("e")), ERR_OK);
     assert_int_equal(disk_rmdir(disk, in_folder("d")), ERR_OK);
