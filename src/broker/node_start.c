@@ -30,6 +30,8 @@
 
 #define PROGRESS_LOG_NS (UINT64_C(5) * 1000 * 1000 * 1000)
 #define WHY_BYTES 1536
+/* Partitions that fetch sessions of the node follow, some 200 bytes each: 20 clients of 100 000. */
+#define SESSION_PARTS_MAX ((size_t)2000000)
 
 enum start_stage {
     START_STORAGE,
@@ -711,7 +713,8 @@ static void shard_run(struct broker_shard *shard, struct broker_call *call)
         replica_set_found(shard->replicas, &own->found[i]);
     size_t slots = (size_t)conf_int(conf, CONF_BROKER_MAX_INCREMENTAL_FETCH_SESSION_CACHE_SLOTS);
     shard->fetch_sessions = fetch_sessions_new(shard->index, node->shard_count,
-                                               (slots + node->shard_count - 1) / node->shard_count);
+                                               (slots + node->shard_count - 1) / node->shard_count,
+                                               SESSION_PARTS_MAX / node->shard_count);
     broker_shard_start(shard);
     own->logged_ns = env_now_ns(shard->env);
     own->opening = true;
