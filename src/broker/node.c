@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "broker/controller.h"
 #include "broker/fetch_session.h"
+#include "broker/groups.h"
 #include "broker/lifecycle.h"
 #include "replica/replica.h"
 
@@ -49,8 +50,10 @@ static void publish_run(struct broker_shard *shard, struct broker_call *call)
     broker_settings_follow(shard, before, after);
     shard->image = after;
     shard->kraft_version = leg->publish->kraft_version;
-    if (shard->replicas != NULL && !shard->stopping)
+    if (shard->replicas != NULL && !shard->stopping) {
         replica_set_follow(shard->replicas, before, after);
+        broker_groups_follow(shard->groups);
+    }
     meta_image_unref(before);
     broker_call_reply(shard, call);
 }
@@ -251,6 +254,11 @@ void broker_node_free(struct broker_node *node)
     broker_start_free(node);
     broker_stop_free(node);
     broker_checkpoints_free(node);
+    /* Before the requests of any shard, which may wait in the coordinators of another. */
+    for (uint32_t i = 0; i < node->shard_count; i++) {
+        broker_groups_free(node->shards[i].groups);
+        node->shards[i].groups = NULL;
+    }
     for (uint32_t i = 0; i < node->shard_count; i++)
         broker_shard_deinit(&node->shards[i]);
     if (node->lifecycle != NULL)

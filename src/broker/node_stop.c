@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "broker/controller.h"
+#include "broker/groups.h"
 #include "broker/lifecycle.h"
 #include "env/disk.h"
 #include "plog/plog.h"
@@ -126,7 +127,8 @@ void broker_stop_free(struct broker_node *node)
 static void shard_check(struct stop_shard *own)
 {
     struct broker_shard *shard = own->shard;
-    bool idle = shard->replicas == NULL || replica_set_is_idle(shard->replicas);
+    bool idle = shard->replicas == NULL ||
+                (replica_set_is_idle(shard->replicas) && broker_groups_is_idle(shard->groups));
     if (own->closed && idle && list_empty(&shard->orphans) && list_empty(&shard->creations)) {
         env_timer_cancel(shard->env, &own->timer);
         broker_call_reply(shard, &own->call);
@@ -149,6 +151,7 @@ static void shard_close(struct stop_shard *own)
     own->deadline_ns = 0;
     own->closing.done = shard_logs_closed;
     if (shard->replicas != NULL) {
+        broker_groups_stop(shard->groups);
         replica_set_close(shard->replicas, &own->closing);
     } else {
         own->closed = true;

@@ -12,6 +12,7 @@
 #include "base/uuid.h"
 #include "env/env.h"
 
+struct broker_groups;
 struct broker_node;
 struct broker_shard;
 struct fetch_sessions;
@@ -54,6 +55,7 @@ struct broker_shard {
     /* Its partitions; NULL on a node that is no broker. */
     struct fetch_sessions *fetch_sessions; /* KIP-227 */
     struct replica_set *replicas;
+    struct broker_groups *groups; /* coordinators of groups (groups.h) */
 
     /* Buffers for frames and for records on their way to a client. */
     struct rcbuf_pool *rcbufs;

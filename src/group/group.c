@@ -30,11 +30,21 @@ static void *error_txn_end(const struct group_call *call, int16_t error);
 
 static const struct {
     group_decide_fn *decide;
-    void *(*error)(const struct group_call *call, int16_t error);
+    group_error_fn *error;
+    bool reads; /* committed state alone: the answer waits for nothing */
 } group_ops[GROUP_OP_COUNT] = {
-    [GROUP_OP_JOIN] = {NULL, error_join},           [GROUP_OP_SYNC] = {NULL, error_sync},
-    [GROUP_OP_HEARTBEAT] = {NULL, error_heartbeat}, [GROUP_OP_LEAVE] = {NULL, error_leave},
-    [GROUP_OP_TXN_END] = {NULL, error_txn_end},
+    [GROUP_OP_JOIN] = {group_classic_join, error_join},
+    [GROUP_OP_SYNC] = {group_classic_sync, error_sync},
+    [GROUP_OP_HEARTBEAT] = {group_classic_heartbeat, error_heartbeat},
+    [GROUP_OP_LEAVE] = {group_classic_leave, error_leave},
+    [GROUP_OP_OFFSET_COMMIT] = {group_offset_commit, group_offset_commit_error},
+    [GROUP_OP_TXN_COMMIT] = {group_txn_commit, group_txn_commit_error},
+    [GROUP_OP_OFFSET_FETCH] = {group_offset_fetch, group_offset_fetch_error, .reads = true},
+    [GROUP_OP_OFFSET_DELETE] = {group_offset_delete, group_offset_delete_error},
+    [GROUP_OP_TXN_END] = {group_txn_end, error_txn_end},
+    [GROUP_OP_DESCRIBE] = {group_describe, group_describe_error, .reads = true},
+    [GROUP_OP_LIST] = {group_list, group_list_error, .reads = true},
+    [GROUP_OP_DELETE] = {group_delete, group_delete_error},
 };
 
 static void *error_join(const struct group_call *call, int16_t error)
@@ -139,6 +149,19 @@ void *group_new_message(struct arena *arena, const struct wire_schema *schema, s
     return items;
 }
 
+void group_array_room(struct arena *arena, const struct wire_schema *schema, void **items,
+                      const int32_t *count, size_t *room)
+{
+    if ((size_t)*count < *room)
+        return;
+    size_t size = wire_schema_struct_size(schema);
+    *room = *room == 0 ? 8 : *room * 2;
+    char *grown = group_new_message(arena, schema, *room);
+    if (*count > 0)
+        memcpy(grown, *items, (size_t)*count * size);
+    *items = grown;
+}
+
 struct wire_string group_text(struct arena *arena, const char *format, ...)
 {
     va_list args, again;
@@ -190,8 +213,39 @@ void group_answer(struct group_coordinator *g, struct group_call *call, void *re
 {
     ASSERT(call->parked);
     call->response = response;
+    call->answered = true;
     list_remove(&call->node);
-    list_push_back(&g->answered, &call->node);
+    /* Its own decision may still be on its way: coord has it until then. */
+    if (list_empty(&call->run.node))
+        list_push_back(&g->answered, &call->node);
+}
+
+void group_settle(struct group_work *work,
+                  void (*settled)(struct group_work *work, void *context,
+                                  enum coord_outcome outcome),
+                  void *context)
+{
+    ASSERT(work->run->settled == NULL);
+    work->run->settled = settled;
+    work->run->settled_context = context;
+}
+
+void *group_context_of(struct wire_string id)
+{
+    struct wire_string *copy = mem_alloc(sizeof *copy + id.size);
+    char *text = (char *)(copy + 1);
+    if (id.size > 0)
+        memcpy(text, id.data, id.size);
+    *copy = wire_string_of(text, id.size);
+    return copy;
+}
+
+struct wire_bytes group_bytes_copy(struct wire_bytes bytes, struct arena *arena)
+{
+    uint8_t *copy = arena_must_alloc(arena, bytes.size);
+    if (bytes.size > 0)
+        memcpy(copy, bytes.data, bytes.size);
+    return wire_bytes_of(copy, bytes.size);
 }
 
 struct wire_string group_random_uuid_text(struct group_coordinator *g, struct arena *arena)
@@ -234,12 +288,14 @@ void group_timer_set(struct group_coordinator *g, struct group_timer *timer, int
 
 /* ---- Decisions ------------------------------------------------------------------------------- */
 
-static struct group_work work_begin(struct group_coordinator *g, struct group_call *call)
+static struct group_work work_begin(struct group_coordinator *g, struct group_call *call,
+                                    struct group_run *run)
 {
     arena_reset(&g->arena);
     return (struct group_work){
         .g = g,
         .call = call,
+        .run = run,
         .hard = &g->hard,
         .time = g->time,
         .arena = &g->arena,
@@ -251,7 +307,6 @@ static struct group_work work_begin(struct group_coordinator *g, struct group_ca
 /* What a decision is made by: a call's op, or a timer. */
 struct group_step {
     struct group_work work;
-    struct group_run *run;
     struct group_timer *timer;
 };
 
@@ -264,25 +319,27 @@ static void step_decide(void *machine, void *request, struct coord_decision *out
         step->timer->fire(work, step->timer);
     else
         group_ops[work->call->op].decide(work);
-    step->run->settled = work->settled;
-    step->run->settled_context = work->settled_context;
     ASSERT(work->call == NULL || work->call->parked || work->call->response != NULL);
     out->records = work->records;
     out->count = work->count;
+    out->reply_at_once = work->call != NULL && group_ops[work->call->op].reads;
     g->work = work;
-    g->run = step->run;
 }
 
 static void run_settled(struct group_run *run, enum coord_outcome outcome)
 {
+    struct group_coordinator *g = run->g;
+    list_remove(&run->node);
     if (run->settled == NULL)
         return;
-    struct group_coordinator *g = run->g;
-    struct group_work work = {.g = g, .call = run->call, .hard = &g->hard, .time = g->time};
+    struct group_work work = {
+        .g = g, .call = run->call, .run = run, .hard = &g->hard, .time = g->time};
     run->settled(&work, run->settled_context, outcome);
+    mem_free(run->settled_context);
+    run->settled_context = NULL;
 }
 
-static int16_t outcome_error(const struct group_run *run, enum coord_outcome outcome)
+int16_t group_outcome_error(const struct group_run *run, enum coord_outcome outcome)
 {
     if (outcome == COORD_REFUSED && run->append_error != 0)
         return group_append_error(run->append_error);
@@ -294,11 +351,12 @@ static void call_replied(struct coord_reply *reply, enum coord_outcome outcome)
     struct group_run *run = CONTAINER_OF(reply, struct group_run, reply);
     struct group_call *call = run->call;
     struct group_coordinator *g = run->g;
+    bool answered = call->answered;
     run_settled(run, outcome);
-    if (call->parked)
+    if (call->parked && !answered)
         return;
-    if (outcome != COORD_COMMITTED)
-        call->response = group_error_response(call, outcome_error(run, outcome));
+    if (outcome != COORD_COMMITTED && !call->parked)
+        call->response = group_error_response(call, group_outcome_error(run, outcome));
     list_push_back(&g->answered, &call->node);
 }
 
@@ -309,21 +367,30 @@ static void timer_replied(struct coord_reply *reply, enum coord_outcome outcome)
     mem_free(run);
 }
 
+static void run_begin(struct group_run *run, struct group_coordinator *g, struct group_call *call)
+{
+    *run = (struct group_run){
+        .reply.done = call != NULL ? call_replied : timer_replied, .g = g, .call = call};
+    list_init(&run->node);
+    list_push_back(&g->runs, &run->node);
+}
+
 void group_submit(struct group_coordinator *g, struct group_call *call, struct group_time time)
 {
     ASSERT(call->op < GROUP_OP_COUNT && group_ops[call->op].decide != NULL);
     turn_begin(g, time);
     list_init(&call->node);
     call->parked = false;
+    call->answered = false;
     call->response = NULL;
-    call->run = (struct group_run){.reply.done = call_replied, .g = g, .call = call};
     if (coord_state(g->coord) != COORD_ACTIVE) {
         call->response = group_error_response(call, coord_state(g->coord) == COORD_LOADING
                                                         ? WIRE_ERROR_COORDINATOR_LOAD_IN_PROGRESS
                                                         : WIRE_ERROR_NOT_COORDINATOR);
         list_push_back(&g->answered, &call->node);
     } else {
-        struct group_step step = {.work = work_begin(g, call), .run = &call->run};
+        run_begin(&call->run, g, call);
+        struct group_step step = {.work = work_begin(g, call, &call->run)};
         coord_run(g->coord, step_decide, &step, &call->run.reply);
     }
     turn_end(g);
@@ -343,8 +410,8 @@ void group_tick(struct group_coordinator *g, struct group_time time)
         struct group_timer *timer = CONTAINER_OF(heap_min(&g->timers), struct group_timer, node);
         heap_remove(&g->timers, &timer->node);
         struct group_run *run = mem_zalloc(sizeof *run);
-        *run = (struct group_run){.reply.done = timer_replied, .g = g};
-        struct group_step step = {.work = work_begin(g, NULL), .run = run, .timer = timer};
+        run_begin(run, g, NULL);
+        struct group_step step = {.work = work_begin(g, NULL, run), .timer = timer};
         coord_run(g->coord, step_decide, &step, &run->reply);
     }
     turn_end(g);
@@ -393,7 +460,7 @@ static enum err machine_append(void *machine, const void *records, size_t count,
     }
     LOG_WARN("__consumer_offsets-%d: a decision of %zu records was not appended: %s",
              g->options.partition, count, wire_error_name(error));
-    g->run->append_error = error;
+    work->run->append_error = error;
     return ERR_IO;
 }
 
@@ -451,9 +518,11 @@ struct group_coordinator *group_new(const struct group_options *options)
     g->image = meta_image_ref(options->image);
     g->coord = coord_new(&machine_ops, g);
     heap_init(&g->timers);
+    list_init(&g->runs);
     list_init(&g->answered);
     list_init(&g->parked);
     arena_init(&g->arena, SIZE_MAX);
+    heap_node_init(&g->expiry.node);
     hmap_init(&g->classic);
     hmap_init(&g->consumer);
     return g;
@@ -463,8 +532,15 @@ void group_free(struct group_coordinator *g)
 {
     if (g == NULL)
         return;
+    group_offsets_forget(g);
     group_classic_forget(g);
     group_consumer_forget(g);
+    for (struct list *node; (node = list_pop_front(&g->runs)) != NULL;) {
+        struct group_run *run = LIST_ENTRY(node, struct group_run, node);
+        mem_free(run->settled_context);
+        if (run->call == NULL)
+            mem_free(run);
+    }
     coord_free(g->coord);
     group_hard_release(&g->hard);
     heap_deinit(&g->timers);
@@ -511,6 +587,7 @@ void group_activate(struct group_coordinator *g, int64_t next_offset, struct gro
     g->end_offset = next_offset;
     g->committed_offset = next_offset;
     coord_activate(g->coord);
+    group_offsets_activate(g);
     group_classic_activate(g);
     group_consumer_activate(g);
     turn_end(g);
@@ -525,6 +602,7 @@ void group_unload(struct group_coordinator *g)
         struct group_call *call = LIST_ENTRY(g->parked.next, struct group_call, node);
         group_answer(g, call, group_error_response(call, WIRE_ERROR_NOT_COORDINATOR));
     }
+    group_offsets_forget(g);
     group_classic_forget(g);
     group_consumer_forget(g);
     ASSERT(heap_min(&g->timers) == NULL);

@@ -124,6 +124,7 @@ struct group_run {
     /* Soft state follows what became of the records. */
     void (*settled)(struct group_work *work, void *context, enum coord_outcome outcome);
     void *settled_context;
+    struct list node; /* g->runs while it is not settled */
     int16_t append_error;
 };
 
@@ -146,6 +147,7 @@ struct group_call {
     struct list node;
     void *response;
     bool parked; /* answered by another decision than its own */
+    bool answered;
 };
 
 void group_submit(struct group_coordinator *g, struct group_call *call, struct group_time time);

@@ -2,7 +2,7 @@
 
 #include "base/mem.h"
 
-static void classic_free(struct pmap_value *value)
+static void classic_object_free(struct pmap_value *value)
 {
     struct group_object *object = CONTAINER_OF(value, struct group_object, value);
     struct group_classic_object *classic =
@@ -15,7 +15,7 @@ void group_classic_put(struct group_hard *hard, struct wire_string id,
                        const struct wire_group_metadata_value *metadata)
 {
     struct group_classic_object *classic = mem_zalloc(sizeof *classic);
-    pmap_value_init(&classic->object.value, classic_free);
+    pmap_value_init(&classic->object.value, classic_object_free);
     classic->object.type = GROUP_TYPE_CLASSIC;
     arena_init(&classic->arena, SIZE_MAX);
     if (metadata != NULL) {

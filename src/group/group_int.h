@@ -128,10 +128,10 @@ struct group_coordinator {
     int64_t committed_offset;           /* told by group_committed */
 
     struct heap timers;
+    struct list runs;        /* decisions that are not settled */
     struct list answered;    /* calls to be told at the end of this turn */
     struct list parked;      /* calls that wait for another decision */
     struct group_work *work; /* of the decision under way */
-    struct group_run *run;   /* likewise */
     struct arena arena;      /* its records */
     struct group_stats stats;
     int depth; /* functions from outside, nested */
@@ -145,6 +145,7 @@ struct group_coordinator {
 struct group_work {
     struct group_coordinator *g;
     struct group_call *call; /* NULL: time decides */
+    struct group_run *run;
     const struct group_hard *hard;
     struct group_time time;
     struct arena *arena; /* for records, until the decision is appended */
@@ -158,8 +159,6 @@ struct group_work {
     int64_t producer_id;
     int16_t producer_epoch;
     int32_t coordinator_epoch;
-    void (*settled)(struct group_work *work, void *context, enum coord_outcome outcome);
-    void *settled_context;
 };
 
 /* ---- What decisions share (group.c) ---------------------------------------------------------- */
@@ -173,6 +172,10 @@ void group_record(struct group_work *work, enum wire_group_record type, const vo
 #define GROUP_NEW_ARRAY(arena, name, count) \
     ((struct wire_##name *)group_new_message(arena, &wire_##name##_schema, count))
 void *group_new_message(struct arena *arena, const struct wire_schema *schema, size_t count);
+/* Room for one more, at its defaults, in an array of a message that grows: items, count and what
+ * there is room for. */
+void group_array_room(struct arena *arena, const struct wire_schema *schema, void **items,
+                      const int32_t *count, size_t *room);
 /* printf into the arena. */
 struct wire_string group_text(struct arena *arena, const char *format, ...) PRINTF_LIKE(2, 3);
 
@@ -183,10 +186,27 @@ void group_park(struct group_work *work);
 /* A parked call is answered at the end of this turn. */
 void group_answer(struct group_coordinator *g, struct group_call *call, void *response);
 
+/* What is to be done when it is known what became of the decision's records; once for a decision.
+ * `context` is from mem_alloc (or NULL), and freed after it. */
+void group_settle(struct group_work *work,
+                  void (*settled)(struct group_work *work, void *context,
+                                  enum coord_outcome outcome),
+                  void *context);
+/* A struct wire_string with its text, for group_settle. */
+void *group_context_of(struct wire_string id);
+/* What a request is told that was not committed. */
+int16_t group_outcome_error(const struct group_run *run, enum coord_outcome outcome);
+struct wire_bytes group_bytes_copy(struct wire_bytes bytes, struct arena *arena);
+
 void group_timer_init(struct group_timer *timer,
                       void (*fire)(struct group_work *work, struct group_timer *timer));
 /* Again, when it is set. In now_ms. */
 void group_timer_set(struct group_coordinator *g, struct group_timer *timer, int64_t at_ms);
+/* In the next turn of time: for what cannot be decided here. */
+static inline void group_decide_later(struct group_coordinator *g, struct group_timer *timer)
+{
+    group_timer_set(g, timer, g->time.now_ms);
+}
 /* Harmless when it is not set. */
 void group_timer_cancel(struct group_coordinator *g, struct group_timer *timer);
 static inline bool group_timer_is_set(const struct group_timer *timer)
@@ -208,8 +228,55 @@ enum err group_encode(struct group_work *work, struct buf *out) MUST_USE;
 
 typedef void group_decide_fn(struct group_work *work);
 
+/* ---- What others ask of a group of the new protocol (group_consumer_hooks.c) ----------------- */
+
+/* A commit, as far as the group has a say. */
+struct group_commit {
+    struct wire_string group_id;
+    struct wire_string member_id;
+    struct wire_string instance_id; /* may be null */
+    int32_t epoch;                  /* generation or member epoch; -1 */
+    int16_t version;                /* of the API */
+    bool transactional;
+};
+
+/* JoinGroup of a classic member. True: the group was empty, its tombstones are in `work`, and the
+ * call goes on as a classic group's. Else the call is answered or parked. */
+bool group_consumer_classic_join(struct group_work *work);
+group_decide_fn group_consumer_classic_sync, group_consumer_classic_heartbeat,
+    group_consumer_classic_leave;
+/* Codes of wire/errors.h. */
+int16_t group_consumer_check_commit(struct group_work *work, const struct group_commit *commit);
+int16_t group_consumer_check_fetch(const struct group_coordinator *g, const struct group_hard *hard,
+                                   struct wire_string group_id, struct wire_string member_id,
+                                   int32_t member_epoch);
+bool group_consumer_is_subscribed(const struct group_hard *hard, struct wire_string group_id,
+                                  struct wire_string topic);
+/* No member: its offsets may expire, it may be deleted. */
+bool group_consumer_is_empty(const struct group_hard *hard, struct wire_string group_id);
+/* All records of a group without members. */
+void group_consumer_tombstones(struct group_work *work, struct wire_string group_id);
+/* "Empty", "Assigning", "Reconciling", "Stable". */
+const char *group_consumer_state_text(const struct group_hard *hard, struct wire_string group_id);
+
 group_decide_fn group_offset_commit, group_txn_commit, group_offset_fetch, group_offset_delete,
     group_txn_end;
 group_decide_fn group_list, group_describe, group_delete;
+
+/* The answer that says an error, in the call's arena. */
+typedef void *group_error_fn(const struct group_call *call, int16_t error);
+
+group_error_fn group_offset_commit_error, group_txn_commit_error, group_offset_fetch_error,
+    group_offset_delete_error;
+group_error_fn group_list_error, group_describe_error, group_delete_error;
+
+/* Records of deletions. */
+void group_offset_tombstone(struct group_work *work, struct wire_string group_id,
+                            struct wire_string topic, int32_t partition);
+void group_classic_tombstone(struct group_work *work, struct wire_string id);
+
+/* The sweep for expired offsets begins and ends. */
+void group_offsets_activate(struct group_coordinator *g);
+void group_offsets_forget(struct group_coordinator *g);
 
 #endif

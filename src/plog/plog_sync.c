@@ -142,9 +142,7 @@ static enum err trim_files(struct sync_job *job, struct env_disk *disk)
 {
     for (size_t i = 0; i < job->item_count; i++) {
         struct plog_files *files = job->items[i].files;
-        /* The lengths are the active segment's; one that was rolled has its own already. */
-        if (files == NULL || job->items[i].base_offset != job->active_base_offset ||
-            job->index_bytes == UINT64_MAX)
+        if (files == NULL || files->timeindex == NULL || job->index_bytes == UINT64_MAX)
             continue;
         enum err err = disk_truncate(disk, files->index, job->index_bytes);
         if (err == ERR_OK)
@@ -385,7 +383,7 @@ void plog_sync_begin(struct plog *plog)
     bool checkpoint = plog->checkpoint_wanted;
     ASSERT(!checkpoint || plog->busy != PLOG_BUSY_ROLLING);
     if (checkpoint && plog->tail != NULL) {
-        (void)plog_tail_seal(plog); /* on a full disk both indexes stay behind together */
+        plog_tail_seal(plog);
         if (plog->state != PLOG_STATE_OPEN)
             return;
     }
@@ -469,7 +467,7 @@ void plog_close_begin(struct plog *plog)
 {
     ASSERT(plog->busy == PLOG_BUSY_NONE && !plog->syncing);
     if (plog->tail != NULL) {
-        (void)plog_tail_seal(plog); /* on a full disk both indexes stay behind together */
+        plog_tail_seal(plog);
         if (plog->state == PLOG_STATE_OFFLINE)
             return; /* step finishes the operation */
     }

@@ -82,17 +82,14 @@ static void auto_create_done(struct broker_shard *shard, struct broker_call *cal
     auto_create_free(create);
 }
 
-void broker_auto_create(struct broker_shard *shard, const struct wire_string *names, size_t count)
+/* NULL: enough are under way. */
+static struct auto_create *auto_create_new(struct broker_shard *shard, size_t count)
 {
-    if (!conf_bool(shard->node->conf, CONF_BROKER_AUTO_CREATE_TOPICS_ENABLE) || shard->stopping)
-        return;
     size_t under_way = 0;
     LIST_FOR_EACH (node, &shard->creations)
         under_way++;
     if (under_way >= CREATIONS_MAX)
-        return;
-    if (count > CREATION_NAMES_MAX)
-        count = CREATION_NAMES_MAX;
+        return NULL;
     struct auto_create *create = mem_zalloc(sizeof *create);
     create->shard = shard;
     arena_init(&create->arena, SIZE_MAX);
@@ -101,22 +98,24 @@ void broker_auto_create(struct broker_shard *shard, const struct wire_string *na
     create->message.timeout_ms = CREATE_TIMEOUT_MS;
     create->message.topics.items =
         arena_must_alloc_array(&create->arena, count, sizeof create->message.topics.items[0]);
-    for (size_t i = 0; i < count; i++) {
-        if (!view_topic_name_is_valid(names[i]) || is_under_way(shard, names[i]) ||
-            view_topic_is_internal(names[i].data, names[i].size))
-            continue;
-        struct wire_create_topics_request_creatable_topic *topic =
-            &create->message.topics.items[create->message.topics.count++];
-        wire_default(&wire_create_topics_request_creatable_topic_schema, topic);
-        topic->name = wire_string_copy(names[i], &create->arena);
-        topic->num_partitions = -1; /* the settings' */
-        topic->replication_factor = -1;
-    }
-    if (create->message.topics.count == 0) {
-        auto_create_free(create);
-        return;
-    }
-    list_push_back(&shard->creations, &create->node);
+    return create;
+}
+
+static struct wire_create_topics_request_creatable_topic *
+auto_create_add(struct auto_create *create, struct wire_string name)
+{
+    struct wire_create_topics_request_creatable_topic *topic =
+        &create->message.topics.items[create->message.topics.count++];
+    wire_default(&wire_create_topics_request_creatable_topic_schema, topic);
+    topic->name = wire_string_copy(name, &create->arena);
+    topic->num_partitions = -1; /* the settings' */
+    topic->replication_factor = -1;
+    return topic;
+}
+
+static void auto_create_send(struct auto_create *create)
+{
+    list_push_back(&create->shard->creations, &create->node);
     create->submit = (struct controller_call){
         .api_key = WIRE_API_CREATE_TOPICS,
         .version = CREATE_TOPICS_VERSION,
@@ -126,7 +125,53 @@ void broker_auto_create(struct broker_shard *shard, const struct wire_string *na
     };
     create->call.run = auto_create_run;
     create->call.done = auto_create_done;
-    broker_call_send(shard, 0, &create->call);
+    broker_call_send(create->shard, 0, &create->call);
+}
+
+void broker_auto_create(struct broker_shard *shard, const struct wire_string *names, size_t count)
+{
+    if (!conf_bool(shard->node->conf, CONF_BROKER_AUTO_CREATE_TOPICS_ENABLE) || shard->stopping)
+        return;
+    if (count > CREATION_NAMES_MAX)
+        count = CREATION_NAMES_MAX;
+    struct auto_create *create = auto_create_new(shard, count);
+    if (create == NULL)
+        return;
+    for (size_t i = 0; i < count; i++) {
+        if (view_topic_name_is_valid(names[i]) && !is_under_way(shard, names[i]) &&
+            !view_topic_is_internal(names[i].data, names[i].size))
+            auto_create_add(create, names[i]);
+    }
+    if (create->message.topics.count == 0)
+        auto_create_free(create);
+    else
+        auto_create_send(create);
+}
+
+void broker_create_internal(struct broker_shard *shard, struct wire_string name,
+                            int32_t partition_count, int16_t replication_factor,
+                            const struct conf_pair *configs, size_t config_count)
+{
+    if (shard->stopping || is_under_way(shard, name))
+        return;
+    struct auto_create *create = auto_create_new(shard, 1);
+    if (create == NULL)
+        return;
+    struct wire_create_topics_request_creatable_topic *topic = auto_create_add(create, name);
+    topic->num_partitions = partition_count;
+    topic->replication_factor = replication_factor;
+    topic->configs.count = (int32_t)config_count;
+    topic->configs.items =
+        arena_must_alloc_array(&create->arena, config_count, sizeof topic->configs.items[0]);
+    for (size_t i = 0; i < config_count; i++) {
+        wire_default(&wire_create_topics_request_creatable_topic_config_schema,
+                     &topic->configs.items[i]);
+        topic->configs.items[i].name =
+            wire_string_copy(wire_string_from(configs[i].name), &create->arena);
+        topic->configs.items[i].value =
+            wire_string_copy(wire_string_from(configs[i].value), &create->arena);
+    }
+    auto_create_send(create);
 }
 
 void broker_auto_create_drop(struct broker_shard *shard)
