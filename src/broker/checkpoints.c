@@ -82,6 +82,7 @@ struct node_checkpoints {
     size_t dirs_left;
     bool stopped;
 
+    void (*lowered)(struct broker_node *node); /* the pass under way is that of a start */
     bool final;
     bool clean;
     int64_t broker_epoch;
@@ -138,7 +139,8 @@ static void shard_run(struct broker_shard *shard, struct broker_call *call)
     struct checkpoints_shard *own = CONTAINER_OF(call, struct checkpoints_shard, call);
     const struct node_checkpoints *checkpoints = shard->node->checkpoints;
     own->shard = shard;
-    bool sync = (checkpoints->wanted & (1u << KIND_RECOVERY)) != 0 && !checkpoints->final;
+    bool sync = (checkpoints->wanted & (1u << KIND_RECOVERY)) != 0 && !checkpoints->final &&
+                checkpoints->lowered == NULL;
     if (sync && !shard->stopping) {
         own->sync.done = shard_synced;
         replica_set_checkpoint(shard->replicas, &own->sync);
@@ -174,6 +176,9 @@ static void dir_run(struct env_job *job, struct env_disk *disk)
         own->err = plog_checkpoint_store(disk, own->dir->path, kinds[k], own->rows[k].items,
                                          own->rows[k].count);
         own->failed_name = plog_checkpoint_name(kinds[k]);
+        /* On a full disk, better no recovery points than some that are too high. */
+        if (own->err == ERR_NOSPACE && own->owner->lowered != NULL)
+            own->err = plog_checkpoint_remove(disk, own->dir->path, kinds[k]);
         own->written_hash[k] = own->err == ERR_OK ? hash : 0;
     }
     if (own->err == ERR_OK && own->mark_clean) {
@@ -193,6 +198,10 @@ static void pass_end(struct node_checkpoints *checkpoints)
         arena_reset(&own->arena);
     }
     checkpoints->under_way = false;
+    void (*lowered)(struct broker_node *) = checkpoints->lowered;
+    checkpoints->lowered = NULL;
+    if (lowered != NULL)
+        lowered(checkpoints->node);
     if (checkpoints->final) {
         checkpoints->final = false;
         checkpoints->done(checkpoints->node);
@@ -349,6 +358,14 @@ void broker_checkpoints_start(struct broker_node *node)
     env_timer_set_ms(env, &node->checkpoints->often, often_ms(node));
     env_timer_set_ms(env, &node->checkpoints->seldom, seldom_ms(node));
     env_timer_set_ms(env, &node->checkpoints->start, start_ms(node));
+}
+
+void broker_checkpoints_lower(struct broker_node *node, void (*done)(struct broker_node *node))
+{
+    struct node_checkpoints *checkpoints = node->checkpoints;
+    ASSERT(!checkpoints->under_way && checkpoints->lowered == NULL);
+    checkpoints->lowered = done;
+    pass_begin(checkpoints, 1u << KIND_RECOVERY);
 }
 
 void broker_checkpoints_stop(struct broker_node *node)

@@ -5,6 +5,9 @@
  * end, so that all get their turn when a reply is full.
  * 3. There are at most slots_max sessions: a new one takes the place of one that was not used for
  *    two minutes, else of a smaller one that has existed for so long, else it is not made.
+ * 4. They follow at most parts_max partitions together, which bounds the memory that clients can
+ *    take with names that nobody has: past it no session is made, and one that would grow ends
+ *    (FETCH_SESSION_ID_NOT_FOUND has its client begin again).
  */
 #include "broker/fetch_session.h"
 
@@ -23,7 +26,7 @@ struct session_part {
     struct fetch_wanted wanted;
     int64_t high_watermark; /* told last; -1: tell */
     int64_t log_start_offset;
-    char topic[]; /* what wanted.topic points to */
+    char *name; /* what wanted.topic or wanted.known_as points to; NULL: of neither */
 };
 
 struct fetch_session {
@@ -42,16 +45,20 @@ struct fetch_sessions {
     uint32_t shard;
     uint32_t shard_count;
     size_t slots_max;
+    size_t parts_max;
+    size_t part_count; /* of all sessions */
     struct hmap by_id;
     struct list used;
 };
 
-struct fetch_sessions *fetch_sessions_new(uint32_t shard, uint32_t shard_count, size_t slots_max)
+struct fetch_sessions *fetch_sessions_new(uint32_t shard, uint32_t shard_count, size_t slots_max,
+                                          size_t parts_max)
 {
     struct fetch_sessions *sessions = mem_zalloc(sizeof *sessions);
     sessions->shard = shard;
     sessions->shard_count = shard_count;
     sessions->slots_max = slots_max;
+    sessions->parts_max = parts_max;
     hmap_init(&sessions->by_id);
     list_init(&sessions->used);
     return sessions;
@@ -61,11 +68,13 @@ static void part_remove(struct fetch_session *session, struct session_part *part
 {
     hmap_remove(&session->parts, &part->node);
     list_remove(&part->order);
+    mem_free(part->name);
     mem_free(part);
 }
 
 static void session_end(struct fetch_sessions *sessions, struct fetch_session *session)
 {
+    sessions->part_count -= session->parts.count;
     HMAP_FOR_EACH_SAFE (node, after, &session->parts)
         part_remove(session, HMAP_ENTRY(node, struct session_part, node));
     hmap_deinit(&session->parts);
@@ -102,8 +111,7 @@ static int32_t epoch_next(int32_t epoch)
     return epoch == INT32_MAX ? 1 : epoch + 1;
 }
 
-/* ---- Partitions of a session
- * ------------------------------------------------------------------------- */
+/* ---- Partitions of a session ---- */
 
 static uint64_t part_hash(struct wire_string topic, const struct uuid *id, int32_t partition)
 {
@@ -125,18 +133,30 @@ static struct session_part *part_get(const struct fetch_session *session, struct
     return NULL;
 }
 
+static struct wire_string part_name(struct session_part *part, struct wire_string name)
+{
+    if (name.data == NULL)
+        return (struct wire_string){0};
+    part->name = mem_alloc(name.size + 1);
+    memcpy(part->name, name.data, name.size);
+    return (struct wire_string){part->name, name.size};
+}
+
+/* An id that was unknown may have become a topic's. */
+static void part_learn(struct session_part *part, const struct fetch_context *context)
+{
+    struct fetch_wanted *wanted = &part->wanted;
+    if (wanted->topic.data == NULL && wanted->known_as.data == NULL)
+        wanted->known_as = part_name(part, context->name_of(context->names, &wanted->topic_id));
+}
+
 static void part_put(struct fetch_session *session, const struct fetch_wanted *wanted)
 {
     struct session_part *part =
         part_get(session, wanted->topic, &wanted->topic_id, wanted->partition);
     if (part == NULL) {
-        size_t size = wanted->topic.data == NULL ? 0 : wanted->topic.size;
-        part = mem_alloc(sizeof *part + size + 1);
-        part->wanted.topic = (struct wire_string){0};
-        if (wanted->topic.data != NULL) {
-            memcpy(part->topic, wanted->topic.data, size);
-            part->wanted.topic = (struct wire_string){part->topic, (uint32_t)size};
-        }
+        part = mem_zalloc(sizeof *part);
+        part->wanted.topic = part_name(part, wanted->topic);
         part->high_watermark = -1;
         part->log_start_offset = -1;
         list_init(&part->order);
@@ -145,8 +165,10 @@ static void part_put(struct fetch_session *session, const struct fetch_wanted *w
                     part_hash(wanted->topic, &wanted->topic_id, wanted->partition));
     }
     struct wire_string topic = part->wanted.topic;
+    struct wire_string known_as = part->wanted.known_as;
     part->wanted = *wanted;
     part->wanted.topic = topic;
+    part->wanted.known_as = known_as;
 }
 
 static void session_update(struct fetch_session *session, const struct fetch_context *context)
@@ -167,8 +189,7 @@ static void session_update(struct fetch_session *session, const struct fetch_con
     }
 }
 
-/* ---- Begin
- * ---------------------------------------------------------------------------------------------- */
+/* ---- Begin ---- */
 
 /* What the request itself names. */
 static void wanted_of_request(struct fetch_context *context)
@@ -198,17 +219,20 @@ static void wanted_of_request(struct fetch_context *context)
 }
 
 /* All that the session follows; names are copied, for the session may be gone before the reply. */
-static void wanted_of_session(struct fetch_context *context, const struct fetch_session *session)
+static void wanted_of_session(struct fetch_context *context, struct fetch_session *session)
 {
     context->count = session->parts.count;
     context->wanted =
         arena_must_alloc_array(context->arena, context->count, sizeof *context->wanted);
     struct fetch_wanted *wanted = context->wanted;
     LIST_FOR_EACH (node, &session->order) {
-        const struct session_part *part = LIST_ENTRY(node, struct session_part, order);
+        struct session_part *part = LIST_ENTRY(node, struct session_part, order);
+        part_learn(part, context);
         *wanted = part->wanted;
         if (wanted->topic.data != NULL)
             wanted->topic = wire_string_copy(wanted->topic, context->arena);
+        if (wanted->known_as.data != NULL)
+            wanted->known_as = wire_string_copy(wanted->known_as, context->arena);
         wanted++;
     }
 }
@@ -241,7 +265,15 @@ void fetch_session_begin(struct fetch_sessions *sessions, struct fetch_context *
     if (context->error != WIRE_ERROR_NONE)
         return;
     wanted_of_request(context);
+    if (sessions->part_count + context->count > sessions->parts_max) {
+        session_end(sessions, session);
+        context->error = WIRE_ERROR_FETCH_SESSION_ID_NOT_FOUND;
+        context->count = 0;
+        return;
+    }
+    sessions->part_count -= session->parts.count;
     session_update(session, context);
+    sessions->part_count += session->parts.count;
     if (session->parts.count == 0) {
         session_end(sessions, session);
         context->count = 0;
@@ -257,9 +289,7 @@ void fetch_session_begin(struct fetch_sessions *sessions, struct fetch_context *
     wanted_of_session(context, session);
 }
 
-/* ---- End
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- End ---- */
 
 static bool slot_free(struct fetch_sessions *sessions, size_t new_count, uint64_t now_ns)
 {
@@ -301,7 +331,8 @@ static void part_told(struct session_part *part, const struct fetch_told *told)
 static void session_create(struct fetch_sessions *sessions, struct fetch_context *context,
                            const struct fetch_told *told, uint64_t now_ns, uint32_t random)
 {
-    if (!slot_free(sessions, context->count, now_ns))
+    if (sessions->part_count + context->count > sessions->parts_max ||
+        !slot_free(sessions, context->count, now_ns))
         return;
     int32_t id = id_from(sessions, random);
     if (session_get(sessions, id) != NULL)
@@ -320,8 +351,12 @@ static void session_create(struct fetch_sessions *sessions, struct fetch_context
     for (size_t i = 0; i < context->count; i++) {
         const struct fetch_wanted *wanted = &context->wanted[i];
         part_put(session, wanted);
-        part_told(part_get(session, wanted->topic, &wanted->topic_id, wanted->partition), &told[i]);
+        struct session_part *part =
+            part_get(session, wanted->topic, &wanted->topic_id, wanted->partition);
+        part_learn(part, context);
+        part_told(part, &told[i]);
     }
+    sessions->part_count += session->parts.count;
     context->session_id = id;
 }
 

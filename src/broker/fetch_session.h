@@ -22,6 +22,9 @@ struct fetch_session;
 struct fetch_wanted {
     struct wire_string topic; /* versions < 13, else null */
     struct uuid topic_id;     /* versions >= 13, else zero */
+    /* Of a session by ids: the name that the topic had when the session met it; null while the id
+     * is unknown. So a topic that went, or was made again, is told from one that never was. */
+    struct wire_string known_as;
     int32_t partition;
     int32_t current_leader_epoch;
     int32_t last_fetched_epoch;
@@ -44,6 +47,10 @@ struct fetch_context {
     const struct wire_fetch_request *message;
     int16_t version;
     struct arena *arena; /* for wanted */
+    /* The topic's name now, borrowed for a moment; null where there is no such topic. Called from
+     * begin and end. */
+    struct wire_string (*name_of)(void *names, const struct uuid *topic_id);
+    void *names;
 
     /* By fetch_session_begin. */
     int16_t error; /* of the whole request */
@@ -55,7 +62,9 @@ struct fetch_context {
     bool incremental;
 };
 
-struct fetch_sessions *fetch_sessions_new(uint32_t shard, uint32_t shard_count, size_t slots_max);
+/* slots_max, parts_max: so many sessions, with so many partitions among them. */
+struct fetch_sessions *fetch_sessions_new(uint32_t shard, uint32_t shard_count, size_t slots_max,
+                                          size_t parts_max);
 void fetch_sessions_free(struct fetch_sessions *sessions);
 size_t fetch_sessions_count(const struct fetch_sessions *sessions);
 
@@ -65,11 +74,11 @@ static inline uint32_t fetch_session_shard(int32_t session_id, uint32_t shard_co
     return (uint32_t)session_id % shard_count;
 }
 
-/* Finds, changes or ends the session that the request names, and lists what is to be fetched.
- * random: for new ids (of fetch_session_end). */
+/* Finds, changes or ends the session that the request names, and lists what is to be fetched. */
 void fetch_session_begin(struct fetch_sessions *sessions, struct fetch_context *context,
                          uint64_t now_ns);
-/* Decides what is told; makes the session where one is to be. `told` is parallel to wanted. */
+/* Decides what is told; makes the session where one is to be. `told` is parallel to wanted;
+ * `random` is for its id. */
 void fetch_session_end(struct fetch_sessions *sessions, struct fetch_context *context,
                        struct fetch_told *told, uint64_t now_ns, uint32_t random);
 

@@ -149,6 +149,8 @@ void broker_stop_free(struct broker_node *node);
 /* ---- checkpoints.c ---- */
 
 void broker_checkpoints_start(struct broker_node *node);
+/* Stores the recovery points as they are, without a sync of the logs before. */
+void broker_checkpoints_lower(struct broker_node *node, void (*done)(struct broker_node *node));
 /* No more by themselves. */
 void broker_checkpoints_stop(struct broker_node *node);
 /* All files of all directories, once the logs are closed; `clean`: and the mark of a clean stop. */

@@ -31,6 +31,8 @@
 
 #define PROGRESS_LOG_NS (UINT64_C(5) * 1000 * 1000 * 1000)
 #define WHY_BYTES 1536
+/* Partitions that fetch sessions of the node follow, some 200 bytes each: 20 clients of 100 000. */
+#define SESSION_PARTS_MAX ((size_t)2000000)
 
 enum start_stage {
     START_STORAGE,
@@ -60,7 +62,8 @@ struct start_shard {
     struct replica_found *found; /* texts in the directories' content */
     size_t found_count;
     size_t found_capacity;
-    bool opening; /* the shard has not replied yet */
+    bool opening;   /* the shard has not replied yet */
+    bool shortened; /* a log ends below its recovery point */
     uint64_t logged_ns;
 };
 
@@ -674,6 +677,9 @@ static void shard_opening(void *context, const struct replica_set *set)
     shard_progress(shard, own, end);
     if (!end || !own->opening)
         return;
+    struct replica_set_stats stats;
+    replica_set_stats(set, &stats);
+    own->shortened = stats.shortened > 0;
     own->opening = false;
     broker_shard_serve(shard);
     broker_call_reply(shard, &own->call);
@@ -713,7 +719,8 @@ static void shard_run(struct broker_shard *shard, struct broker_call *call)
         replica_set_found(shard->replicas, &own->found[i]);
     size_t slots = (size_t)conf_int(conf, CONF_BROKER_MAX_INCREMENTAL_FETCH_SESSION_CACHE_SLOTS);
     shard->fetch_sessions = fetch_sessions_new(shard->index, node->shard_count,
-                                               (slots + node->shard_count - 1) / node->shard_count);
+                                               (slots + node->shard_count - 1) / node->shard_count,
+                                               SESSION_PARTS_MAX / node->shard_count);
     broker_shard_start(shard);
     own->logged_ns = env_now_ns(shard->env);
     own->opening = true;
@@ -725,6 +732,22 @@ static void shard_run(struct broker_shard *shard, struct broker_call *call)
     broker_groups_follow(shard->groups);
     if (own->opening && replica_set_is_open(shard->replicas))
         shard_opening(shard, shard->replicas);
+}
+
+static void unfence_enter(struct broker_node *node)
+{
+    struct node_start *start = node->start;
+    start->stage = START_UNFENCE;
+    lifecycle_image(node->lifecycle, start->image);
+    lifecycle_ready(node->lifecycle);
+}
+
+/* Recovery trusts what is below a recovery point, and what is appended now is not synced. */
+static void points_lowered(struct broker_node *node)
+{
+    node->start->busy = false;
+    if (start_goes_on(node->start))
+        unfence_enter(node);
 }
 
 static void shard_done(struct broker_shard *shard, struct broker_call *call)
@@ -744,10 +767,16 @@ static void shard_done(struct broker_shard *shard, struct broker_call *call)
     }
     if (!start_goes_on(start))
         return;
-    start->stage = START_UNFENCE;
-    lifecycle_image(start->node->lifecycle, start->image);
     broker_checkpoints_start(start->node);
-    lifecycle_ready(start->node->lifecycle);
+    bool shortened = false;
+    for (uint32_t i = 0; i < start->node->shard_count; i++)
+        shortened = shortened || start->shards[i].shortened;
+    if (!shortened) {
+        unfence_enter(start->node);
+        return;
+    }
+    start->busy = true;
+    broker_checkpoints_lower(start->node, points_lowered);
 }
 
 static void found_add(struct node_start *start, uint32_t dir, const struct plog_folder_info *folder)

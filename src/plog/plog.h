@@ -225,6 +225,9 @@ struct plog_opening {
     size_t failed_count;
     size_t recovered_count; /* whose tails were scanned */
     size_t created_count;
+    /* That end below their recovery point (a truncation that was cut off). The caller stores the
+     * checkpoint before it appends anything, as after plog_truncate. */
+    size_t shortened_count;
     uint64_t scanned_bytes;   /* by recovery so far */
     uint64_t truncated_bytes; /* damaged tails that were cut off */
 

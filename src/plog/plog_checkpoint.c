@@ -44,6 +44,15 @@ enum err plog_checkpoint_store(struct env_disk *disk, const char *dir,
     return err;
 }
 
+enum err plog_checkpoint_remove(struct env_disk *disk, const char *dir,
+                                enum plog_checkpoint_kind kind)
+{
+    char path[PLOG_PATH_BYTES];
+    plog_path(path, dir, plog_checkpoint_name(kind));
+    enum err err = plog_disk_remove(disk, path);
+    return err == ERR_OK ? disk_sync_folder(disk, dir) : err;
+}
+
 struct parse {
     struct plog_checkpoint *out;
     size_t capacity;

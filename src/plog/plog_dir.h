@@ -93,6 +93,9 @@ const char *plog_checkpoint_name(enum plog_checkpoint_kind kind);
 enum err plog_checkpoint_store(struct env_disk *disk, const char *dir,
                                enum plog_checkpoint_kind kind,
                                const struct plog_checkpoint_row *rows, size_t count) MUST_USE;
+/* Durably without it: as if it said 0 for every log. Needs no room on the disk. */
+enum err plog_checkpoint_remove(struct env_disk *disk, const char *dir,
+                                enum plog_checkpoint_kind kind) MUST_USE;
 
 /* A loaded checkpoint; the rows' topics point into `text`. An absent or empty file has no rows. */
 struct plog_checkpoint {

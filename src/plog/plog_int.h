@@ -78,6 +78,7 @@ struct plog_tail {
     uint32_t time_pending_count;
     uint32_t timeindex_count;              /* in the file */
     struct plog_timeindex_entry time_last; /* the last one, written or not */
+    struct plog_timeindex_entry time_written;
     uint32_t next_mark;
     struct plog_index_entry pending[PLOG_PENDING_MAX];
     struct plog_timeindex_entry time_pending[PLOG_PENDING_MAX];
@@ -440,8 +441,9 @@ void plog_epochs_truncate_start(struct plog *plog, int64_t start_offset);
 void plog_tail_add(struct plog *plog, const struct batch_header *header);
 /* Index entries in memory go to the files. Never fails: a full disk makes an index sparser. */
 void plog_tail_flush(struct plog *plog);
-/* As that, with the entry for the largest timestamp that a segment's time index ends with. */
-void plog_tail_seal(struct plog *plog);
+/* As that, with the entry for the largest timestamp that a segment's time index ends with. False:
+ * there was no room for that one (or the directory broke). */
+bool plog_tail_seal(struct plog *plog);
 
 /* Retention and deletion. */
 void plog_segments_delete(struct plog *plog, uint32_t count);

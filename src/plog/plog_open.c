@@ -196,6 +196,7 @@ static void chunk_install(struct plog_opening_job *job)
         opening->truncated_bytes += load->truncated_bytes;
         opening->recovered_count += load->scanned;
         opening->created_count += load->created;
+        opening->shortened_count += load->err == ERR_OK && plog->recovery_point > load->end_offset;
         if (plog_host_dir_is_offline(job->host, job->dir)) {
             plog->state = PLOG_STATE_OFFLINE;
             plog_set_error(plog, ERR_OFFLINE, job->host->dirs[job->dir].what);
@@ -257,7 +258,7 @@ void plog_open(struct plog_host *host, struct plog_opening *opening)
 {
     ASSERT(opening->done != NULL);
     opening->opened_count = opening->failed_count = opening->recovered_count = 0;
-    opening->created_count = 0;
+    opening->created_count = opening->shortened_count = 0;
     opening->scanned_bytes = opening->truncated_bytes = 0;
     struct plog_opening_job *job = mem_zalloc(sizeof *job);
     job->host = host;

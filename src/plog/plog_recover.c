@@ -211,10 +211,15 @@ static void put_time_entry(struct scan *scan)
 
 static void load_epoch(struct plog_load *load, int32_t epoch, int64_t offset)
 {
-    if (epoch < 0 || (load->epoch_count > 0 && load->epochs[load->epoch_count - 1].epoch >= epoch))
+    if (epoch < 0)
         return;
-    while (load->epoch_count > 0 && load->epochs[load->epoch_count - 1].start_offset >= offset)
+    /* What the checkpoint tells of offsets that are still to come may be of an earlier life. */
+    while (load->epoch_count > 0 && load->epochs[load->epoch_count - 1].start_offset >= offset) {
         load->epoch_count--;
+        load->epochs_dirty = true;
+    }
+    if (load->epoch_count > 0 && load->epochs[load->epoch_count - 1].epoch >= epoch)
+        return;
     if (load->epoch_count == load->epoch_capacity) {
         load->epoch_capacity = load->epoch_capacity == 0 ? 2 : load->epoch_capacity * 2;
         load->epochs = mem_realloc(load->epochs, load->epoch_capacity * sizeof *load->epochs);
@@ -262,10 +267,12 @@ static void keep(struct scan *scan, const struct batch_header *header,
 
 /* ---- Writing what was rebuilt --------------------------------------------------------------- */
 
-/* `promised`: an earlier checkpoint has said that what is written over here is durable. */
+/* `promised`: an earlier checkpoint has said that what is written over here is durable.
+ * ERR_NOSPACE: the disk is full, and the file has what it had before. */
 static enum err store_entries(struct plog_load *load, enum plog_file_kind kind, int64_t base_offset,
                               uint64_t kept_bytes, const struct buf *entries, bool promised)
 {
+    bool full = false;
     char path[PLOG_PATH_BYTES];
     struct env_file *file = NULL;
     struct disk_stat stat;
@@ -278,8 +285,7 @@ static enum err store_entries(struct plog_load *load, enum plog_file_kind kind, 
     if (err == ERR_OK && entries->size > 0) {
         err = disk_write(load->disk, file, entries->data, entries->size, kept_bytes);
         if (err == ERR_NOSPACE) {
-            /* A node starts on a full disk, too: an index may be sparser than it could be. */
-            LOG_WARN("%s is left incomplete: the disk is full", path);
+            full = true;
             size = kept_bytes;
             err = ERR_OK;
         }
@@ -289,7 +295,42 @@ static enum err store_entries(struct plog_load *load, enum plog_file_kind kind, 
     if (err == ERR_OK && promised)
         err = plog_disk_sync(load->disk, file, load->folder);
     disk_close(load->disk, file);
-    return err == ERR_OK ? ERR_OK : plog_load_fail(load, err, "rebuild", path);
+    if (err != ERR_OK)
+        return plog_load_fail(load, err, "rebuild", path);
+    return full ? ERR_NOSPACE : ERR_OK;
+}
+
+/*
+ * A node starts on a full disk, too: an offset index may be sparser than it could be. But a time
+ * index that does not cover what lies before the other's last entry would hide the segment's
+ * largest timestamp; then there is neither, until the next start makes them.
+ */
+static enum err store_indexes(struct scan *scan, bool promised)
+{
+    const struct plog_scan_from *from = scan->from;
+    struct plog_load *load = scan->load;
+    int64_t base = scan->segment->base_offset;
+    uint64_t index_bytes = (uint64_t)from->index_count * PLOG_INDEX_ENTRY_BYTES;
+    uint64_t time_bytes = (uint64_t)from->timeindex_count * PLOG_TIMEINDEX_ENTRY_BYTES;
+    enum err err =
+        store_entries(load, PLOG_FILE_TIMEINDEX, base, time_bytes, &scan->timeindex, promised);
+    if (err == ERR_OK)
+        err = store_entries(load, PLOG_FILE_INDEX, base, index_bytes, &scan->index, promised);
+    else if (err == ERR_NOSPACE) {
+        static const enum plog_file_kind kinds[] = {PLOG_FILE_INDEX, PLOG_FILE_TIMEINDEX};
+        for (size_t i = 0; i < ARRAY_COUNT(kinds); i++) {
+            char path[PLOG_PATH_BYTES];
+            plog_path_of(path, load->folder, kinds[i], base);
+            enum err removed = plog_disk_remove(load->disk, path);
+            if (removed != ERR_OK)
+                return plog_load_fail(load, removed, "remove", path);
+        }
+    }
+    if (err != ERR_NOSPACE)
+        return err;
+    LOG_WARN("%s: the disk is full: segment %lld has no complete indexes", load->folder,
+             (long long)base);
+    return ERR_OK;
 }
 
 /* Aborted transactions that ended before the scan began stay; those it found come behind them. */
@@ -336,16 +377,9 @@ static enum err store_aborted(struct scan *scan, int64_t scan_offset)
 static enum err store_rebuilt(struct scan *scan)
 {
     const struct plog_scan_from *from = scan->from;
-    int64_t base = scan->segment->base_offset;
     bool promised = from->next_offset < scan->load->recovery_point;
-    uint64_t kept_bytes = (uint64_t)from->index_count * PLOG_INDEX_ENTRY_BYTES;
     put_time_entry(scan);
-    enum err err =
-        store_entries(scan->load, PLOG_FILE_INDEX, base, kept_bytes, &scan->index, promised);
-    kept_bytes = (uint64_t)from->timeindex_count * PLOG_TIMEINDEX_ENTRY_BYTES;
-    if (err == ERR_OK)
-        err = store_entries(scan->load, PLOG_FILE_TIMEINDEX, base, kept_bytes, &scan->timeindex,
-                            promised);
+    enum err err = store_indexes(scan, promised);
     if (err == ERR_OK && scan->load->kind == PLOG_KIND_PARTITION && !from->indexes_only)
         err = store_aborted(scan, from->next_offset);
     scan->segment->index_dirty = true;
@@ -396,7 +430,12 @@ static enum err write_again(struct scan *scan, const char *path)
             return plog_load_fail(scan->load, err, "write", path);
         at += size;
     }
-    return ERR_OK;
+    /* And its length: what a truncation cut off must not come back. Before the mark goes, since
+     * recovery points may be above all that is left. */
+    enum err err = disk_truncate(scan->load->disk, scan->log, end);
+    if (err == ERR_OK)
+        err = plog_disk_sync(scan->load->disk, scan->log, scan->load->folder);
+    return err == ERR_OK ? ERR_OK : plog_load_fail(scan->load, err, "write", path);
 }
 
 static bool leaves_gap(const struct plog_load *load, uint32_t index, int64_t next_offset,

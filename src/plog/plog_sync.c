@@ -142,7 +142,9 @@ static enum err trim_files(struct sync_job *job, struct env_disk *disk)
 {
     for (size_t i = 0; i < job->item_count; i++) {
         struct plog_files *files = job->items[i].files;
-        if (files == NULL || files->timeindex == NULL || job->index_bytes == UINT64_MAX)
+        /* The lengths are the active segment's; one that was rolled has its own already. */
+        if (files == NULL || job->items[i].base_offset != job->active_base_offset ||
+            job->index_bytes == UINT64_MAX)
             continue;
         enum err err = disk_truncate(disk, files->index, job->index_bytes);
         if (err == ERR_OK)
@@ -383,7 +385,7 @@ void plog_sync_begin(struct plog *plog)
     bool checkpoint = plog->checkpoint_wanted;
     ASSERT(!checkpoint || plog->busy != PLOG_BUSY_ROLLING);
     if (checkpoint && plog->tail != NULL) {
-        plog_tail_seal(plog);
+        (void)plog_tail_seal(plog); /* on a full disk both indexes stay behind together */
         if (plog->state != PLOG_STATE_OPEN)
             return;
     }
@@ -467,7 +469,7 @@ void plog_close_begin(struct plog *plog)
 {
     ASSERT(plog->busy == PLOG_BUSY_NONE && !plog->syncing);
     if (plog->tail != NULL) {
-        plog_tail_seal(plog);
+        (void)plog_tail_seal(plog); /* on a full disk both indexes stay behind together */
         if (plog->state == PLOG_STATE_OFFLINE)
             return; /* step finishes the operation */
     }

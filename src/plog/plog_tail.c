@@ -205,6 +205,7 @@ static struct plog_tail *tail_new(void)
 {
     struct plog_tail *tail = mem_zalloc(sizeof *tail);
     tail->time_last = (struct plog_timeindex_entry){PLOG_TIMESTAMP_NONE, 0};
+    tail->time_written = tail->time_last;
     for (size_t i = 0; i < PLOG_TAIL_MARKS; i++)
         tail->marks[i].offset = -1;
     return tail;
@@ -238,7 +239,7 @@ static void activate_done(struct env *env, struct env_job *base)
     plog->tail = tail_new();
     plog_host_opened(plog->host, files);
     plog->tail->timeindex_count = job->timeindex_count;
-    plog->tail->time_last = job->time_last;
+    plog->tail->time_last = plog->tail->time_written = job->time_last;
     plog->tail->bytes_since_index = job->size_bytes - job->index_last.position;
     plog->roll_timestamp_ms = job->first_timestamp_ms;
     plog->roll_created_ms = segment->append_ms > 0 ? segment->append_ms : env_wall_ms(env);
@@ -314,6 +315,9 @@ static bool write_entries(struct plog *plog, struct env_file *file, const uint8_
     return false;
 }
 
+/* The time index first: its last entry has to cover all that lies before the offset index's last
+ * one, where recovery begins to look. On a full disk both stay behind, and what is missing is
+ * made up for by a later entry. */
 void plog_tail_flush(struct plog *plog)
 {
     struct plog_tail *tail = plog->tail;
@@ -327,11 +331,14 @@ void plog_tail_flush(struct plog *plog)
     memcpy(pending, tail->pending, count * sizeof pending[0]);
     for (uint32_t i = 0; i < time_count; i++)
         plog_timeindex_entry_write(data + i * PLOG_TIMEINDEX_ENTRY_BYTES, &tail->time_pending[i]);
-    if (write_entries(plog, files->timeindex, data, time_count * PLOG_TIMEINDEX_ENTRY_BYTES,
-                      (uint64_t)tail->timeindex_count * PLOG_TIMEINDEX_ENTRY_BYTES))
-        tail->timeindex_count += time_count;
-    else if (plog->tail == NULL)
+    if (!write_entries(plog, files->timeindex, data, time_count * PLOG_TIMEINDEX_ENTRY_BYTES,
+                       (uint64_t)tail->timeindex_count * PLOG_TIMEINDEX_ENTRY_BYTES)) {
+        if (plog->tail != NULL)
+            tail->time_last = tail->time_written;
         return;
+    }
+    tail->timeindex_count += time_count;
+    tail->time_written = tail->time_last;
     for (uint32_t i = 0; i < count; i++)
         plog_index_entry_write(data + i * PLOG_INDEX_ENTRY_BYTES, &pending[i]);
     if (write_entries(plog, files->index, data, count * PLOG_INDEX_ENTRY_BYTES,
@@ -339,7 +346,7 @@ void plog_tail_flush(struct plog *plog)
         files->index_count += count;
 }
 
-void plog_tail_seal(struct plog *plog)
+bool plog_tail_seal(struct plog *plog)
 {
     struct plog_tail *tail = plog->tail;
     struct plog_segment *segment = plog_active(plog);
@@ -347,7 +354,7 @@ void plog_tail_seal(struct plog *plog)
         if (tail->time_pending_count == PLOG_PENDING_MAX)
             plog_tail_flush(plog);
         if (plog->tail == NULL)
-            return;
+            return false;
         tail->time_last = (struct plog_timeindex_entry){
             .timestamp_ms = segment->max_timestamp_ms,
             .offset_delta = (uint32_t)(segment->max_timestamp_offset - segment->base_offset),
@@ -355,6 +362,7 @@ void plog_tail_seal(struct plog *plog)
         tail->time_pending[tail->time_pending_count++] = tail->time_last;
     }
     plog_tail_flush(plog);
+    return plog->tail != NULL && segment->max_timestamp_ms <= tail->time_written.timestamp_ms;
 }
 
 /* ---- The next segment ----------------------------------------------------------------------- */
@@ -505,9 +513,16 @@ void plog_roll_begin(struct plog *plog, int64_t base_offset)
     ASSERT(plog->busy == PLOG_BUSY_NONE && plog->tail != NULL);
     struct plog_segment *old = plog_active(plog);
     ASSERT(base_offset > old->base_offset);
-    plog_tail_seal(plog);
+    bool sealed = plog_tail_seal(plog);
     if (plog->state == PLOG_STATE_OFFLINE)
         return;
+    if (!sealed) {
+        /* What is behind the new segment never gets another entry: there is no room for it. */
+        plog->activate_error = ERR_NOSPACE;
+        finish_roll_op(plog, ERR_NOSPACE);
+        plog_poke(plog);
+        return;
+    }
     struct roll_job *job = mem_zalloc(sizeof *job);
     job->base_offset = base_offset;
     job->replace = old->size_bytes == 0;

@@ -306,6 +306,9 @@ int16_t replica_delete_records(struct replica *replica, int64_t offset)
 static void awaiting_check(struct replica *replica)
 {
     int64_t durable = plog_durable_offset(replica->log);
+    /* Set aside first: whoever is answered may append again at once, and come here. */
+    struct list ready;
+    list_init(&ready);
     LIST_FOR_EACH_SAFE (node, after, &replica->awaiting) {
         struct replica_append *append = LIST_ENTRY(node, struct replica_append, node);
         if (append->needs_sync && durable < append->required_offset)
@@ -315,8 +318,11 @@ static void awaiting_check(struct replica *replica)
         if (append->acks == REPLICA_ACKS_ALL &&
             (int64_t)replica->isr_count < replica->topic->min_isr)
             append->log.error = WIRE_ERROR_NOT_ENOUGH_REPLICAS_AFTER_APPEND;
-        append_end(append);
+        list_remove(node);
+        list_push_back(&ready, node);
     }
+    while (!list_empty(&ready))
+        append_end(LIST_ENTRY(ready.next, struct replica_append, node));
 }
 
 /* What all in-sync replicas have. With this node as the only one in sync: all that it has. */

@@ -97,6 +97,7 @@ struct replica_set_stats {
     size_t to_open;
     size_t opened;
     size_t recovered;
+    size_t shortened; /* the recovery point went back: to be stored before anything is appended */
     size_t failed;
     uint64_t scanned_bytes;
     uint64_t truncated_bytes;

@@ -39,6 +39,7 @@ struct replica {
     int32_t partition;
     enum replica_state state;
     bool removed; /* while OPENING */
+    bool waits;   /* while OPENING: for the folder of a predecessor, in its `successors` */
 
     /* Of the image. */
     int32_t leader;

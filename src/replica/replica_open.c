@@ -48,6 +48,7 @@ static void job_done(struct plog_opening *opening)
     struct replica_set *set = job->set;
     set->progress.opened += opening->count;
     set->progress.recovered += opening->recovered_count;
+    set->progress.shortened += opening->shortened_count;
     set->progress.truncated_bytes += opening->truncated_bytes;
     set->progress.scanned_bytes += opening->scanned_bytes - job->scanned_bytes;
     for (size_t i = 0; i < opening->count; i++)

@@ -278,7 +278,8 @@ static void replica_create(struct replica_set *set, const struct meta_topic *top
     replica_assign(replica, partition);
 
     struct replica *predecessor = removing_get(set, topic->name.data, partition->index);
-    if (predecessor != NULL)
+    replica->waits = predecessor != NULL;
+    if (replica->waits)
         list_push_back(&predecessor->successors, &replica->opening);
     else
         replica_open_later(replica);
@@ -307,8 +308,11 @@ static void removed_end(struct replica *replica)
     struct replica_set *set = replica->set;
     hmap_remove(&set->removing, &replica->node);
     set->dirs[plog_dir_index(replica->log)].replica_count--;
-    for (struct list *node; (node = list_pop_front(&replica->successors)) != NULL;)
-        replica_open_later(LIST_ENTRY(node, struct replica, opening));
+    for (struct list *node; (node = list_pop_front(&replica->successors)) != NULL;) {
+        struct replica *successor = LIST_ENTRY(node, struct replica, opening);
+        successor->waits = false;
+        replica_open_later(successor);
+    }
     replica_open_start(set);
     struct replica_closing *closing = replica->closing;
     replica_free(replica);
@@ -356,6 +360,8 @@ static void replica_remove(struct replica_set *set, struct replica *replica)
     replica_give_up(replica, WIRE_ERROR_UNKNOWN_TOPIC_OR_PARTITION);
     if (!opening) {
         removed_delete(replica);
+    } else if (replica->waits) {
+        removed_end(replica); /* the folder was never its own */
     } else if (!list_empty(&replica->opening)) {
         /* Not even begun: it has no files of its own, unless they were found at start. */
         list_remove(&replica->opening);

@@ -15,6 +15,7 @@ struct position {
     int64_t high_watermark; /* the highest that was told; -1 */
     int64_t log_start;
     uint32_t generation; /* of the model, when the two were told */
+    uint32_t life;       /* likewise, for the log's start */
     bool changed;        /* since the session was told */
     bool closed;
     bool lost; /* below the log's start, or above its end: where does it start? */
@@ -26,6 +27,7 @@ struct consumer {
     struct position *positions;
     struct client_request request;
     bool sent;
+    uint32_t sent_life;
     bool session_over; /* a partition is not wanted any more */
     int32_t session_id;
     int32_t session_epoch;
@@ -48,7 +50,8 @@ static struct position *position_find(struct consumer *consumer, const struct wi
     return NULL;
 }
 
-/* Marks do not go back while the machine keeps its power. */
+/* The high watermark does not go back while the machine keeps its power, the log's start while the
+ * process lives. */
 static void check_marks(struct consumer *consumer, struct position *position, uint32_t generation,
                         const struct wire_fetch_response_partition_data *data)
 {
@@ -56,6 +59,10 @@ static void check_marks(struct consumer *consumer, struct position *position, ui
     if (position->generation != generation) {
         position->generation = generation;
         position->high_watermark = -1;
+        position->log_start = -1;
+    }
+    if (position->life != consumer->sent_life) {
+        position->life = consumer->sent_life;
         position->log_start = -1;
     }
     const struct model_partition *p = position->partition;
@@ -71,7 +78,8 @@ static void check_marks(struct consumer *consumer, struct position *position, ui
     position->high_watermark = data->high_watermark;
     if (data->log_start_offset >= 0) {
         position->log_start = data->log_start_offset;
-        model_log_start(consumer->client.model, position->partition, data->log_start_offset);
+        if (position->life == consumer->client.model->lives)
+            model_log_start(consumer->client.model, position->partition, data->log_start_offset);
     }
 }
 
@@ -378,6 +386,7 @@ static void consumer_step(struct client *client)
     if (consumer->sent || !client_may_send(client) || now < consumer->send_after_ns)
         return;
     consumer->send_after_ns = now + sim_draw(&client->prng, 10 * SIM_MS);
+    consumer->sent_life = client->model->lives;
     if (!start_send(consumer))
         fetch_send(consumer);
 }

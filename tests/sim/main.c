@@ -16,6 +16,7 @@ struct arguments {
     uint64_t seed;
     uint64_t count;
     uint64_t check_every; /* 0: never */
+    uint64_t nth;         /* of a scenario that enumerates: this one alone; 0: all */
     const struct scenario *scenario;
     const char *seeds_file;
     bool verbose;
@@ -60,7 +61,7 @@ static void on_signal(int signal)
 struct outcome {
     uint64_t hash;
     uint64_t events;
-    uint64_t simulated_ns;
+    bool over; /* there was no nth call */
 };
 
 static struct outcome run_once(const struct arguments *arguments, uint64_t seed)
@@ -68,8 +69,12 @@ static struct outcome run_once(const struct arguments *arguments, uint64_t seed)
     struct sim_world *world = sim_world_new(seed);
     world->verbose = arguments->verbose;
     world->trace = arguments->trace;
-    arguments->scenario->run(world);
-    struct outcome outcome = {world->hash, world->event_count, world->now_ns};
+    bool over = false;
+    if (arguments->scenario->run_nth != NULL)
+        over = !arguments->scenario->run_nth(world, arguments->nth);
+    else
+        arguments->scenario->run(world);
+    struct outcome outcome = {world->hash, world->event_count, over};
     void *scenario = world->scenario;
     sim_world_free(world);
     free(scenario);
@@ -81,10 +86,10 @@ static enum sim_exit run_seed(const struct arguments *arguments, uint64_t seed, 
     seed_now = seed;
     struct outcome first = run_once(arguments, seed);
     if (!check)
-        return SIM_EXIT_OK;
+        return first.over ? SIM_EXIT_OVER : SIM_EXIT_OK;
     struct outcome second = run_once(arguments, seed);
     if (first.hash == second.hash && first.events == second.events)
-        return SIM_EXIT_OK;
+        return first.over ? SIM_EXIT_OVER : SIM_EXIT_OK;
     (void)fprintf(stderr,
                   "FAILED (determinism): two runs of a seed differ: %" PRIu64 " and %" PRIu64
                   " events, hashes %016" PRIx64 " and %016" PRIx64 "\nseed %" PRIu64 "\n",
@@ -116,6 +121,35 @@ static enum sim_exit run_seed_apart(const struct arguments *arguments, uint64_t 
     return SIM_EXIT_CRASH;
 }
 
+/* One seed, or all runs of one that enumerates. */
+static enum sim_exit run_all_of_seed(const struct arguments *arguments, uint64_t seed, bool check)
+{
+    if (arguments->scenario->run_nth == NULL)
+        return arguments->count == 1 ? run_seed(arguments, seed, check)
+                                     : run_seed_apart(arguments, seed, check);
+    struct arguments one = *arguments;
+    if (one.nth > 0) {
+        enum sim_exit code = run_seed(&one, seed, check);
+        if (code == SIM_EXIT_OVER)
+            (void)printf("there is no call %" PRIu64 "\n", one.nth);
+        return code == SIM_EXIT_OVER ? SIM_EXIT_OK : code;
+    }
+    enum sim_exit result = SIM_EXIT_OK;
+    enum sim_exit code;
+    do {
+        one.nth++;
+        check = arguments->check_every > 0 && one.nth % arguments->check_every == 0;
+        code = run_seed_apart(&one, seed, check);
+        if (code == SIM_EXIT_OK || code == SIM_EXIT_OVER)
+            continue;
+        (void)fprintf(stderr, "--scenario %s --seed %" PRIu64 " --nth %" PRIu64 " failed (%d)\n",
+                      one.scenario->name, seed, one.nth, (int)code);
+        result = result == SIM_EXIT_OK ? code : result;
+    } while (code != SIM_EXIT_OVER);
+    (void)printf("%s: %" PRIu64 " calls\n", one.scenario->name, one.nth - 1);
+    return result;
+}
+
 static bool parse_number(const char *text, uint64_t *out)
 {
     char *end = NULL;
@@ -138,10 +172,11 @@ static int usage(void)
     (void)fprintf(
         stderr,
         "sim [--seed N] [--seeds COUNT] [--check-determinism EVERY] [--scenario NAME]\n"
-        "    [--replay FILE] [--verbose] [--trace] [--list]\n"
+        "    [--nth N] [--replay FILE] [--verbose] [--trace] [--list]\n"
         "  --seed N                the first seed (default: from the clock)\n"
         "  --seeds COUNT           so many of them, each in a process of its own\n"
         "  --check-determinism N   every Nth seed runs twice, with the same hash\n"
+        "  --nth N                 of a scenario that enumerates calls: this one alone\n"
         "  --replay FILE           first, the seeds of this file (\"scenario seed\" lines)\n"
         "  --verbose               log lines as they come\n");
     return SIM_EXIT_USAGE;
@@ -164,6 +199,9 @@ static bool parse(int argc, char **argv, struct arguments *arguments)
                 return false;
         } else if (strcmp(name, "--seeds") == 0) {
             if (!parse_number(argv[++i], &arguments->count))
+                return false;
+        } else if (strcmp(name, "--nth") == 0) {
+            if (!parse_number(argv[++i], &arguments->nth))
                 return false;
         } else if (strcmp(name, "--check-determinism") == 0) {
             if (!parse_number(argv[++i], &arguments->check_every))
@@ -244,8 +282,7 @@ int main(int argc, char **argv)
     for (uint64_t i = 0; i < arguments.count; i++) {
         bool check = arguments.check_every > 0 && i % arguments.check_every == 0;
         uint64_t seed = arguments.seed + i;
-        enum sim_exit code = arguments.count == 1 ? run_seed(&arguments, seed, check)
-                                                  : run_seed_apart(&arguments, seed, check);
+        enum sim_exit code = run_all_of_seed(&arguments, seed, check);
         if (code == SIM_EXIT_OK)
             continue;
         (void)fprintf(stderr, "%s %" PRIu64 " failed (%d)\n", arguments.scenario->name, seed,

@@ -297,8 +297,6 @@ void model_audit_begin(struct model *model, struct model_partition *partition, i
                        int64_t must_end, int64_t end)
 {
     struct sim_world *world = model->world;
-    if (model->audit_after_power)
-        partition->log_start = 0;
     SIM_CHECK(world, start >= partition->log_start,
               "%s-%d: the log start goes back from %" PRId64 " to %" PRId64,
               PARTITION_ARGS(partition), partition->log_start, start);
@@ -353,8 +351,19 @@ void model_audit_record(struct model *model, struct model_partition *partition,
 
 /* ---- Faults ---- */
 
+void model_crashed(struct model *model)
+{
+    model->lives++;
+    LIST_FOR_EACH (node, &model->topics) {
+        struct model_topic *topic = LIST_ENTRY(node, struct model_topic, node);
+        for (int32_t i = 0; i < topic->partition_count; i++)
+            topic->partitions[i].log_start = 0;
+    }
+}
+
 void model_power_lost(struct model *model)
 {
+    model_crashed(model);
     model->generation++;
     model->audit_after_power = true;
     model->gate_closed = true;

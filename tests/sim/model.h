@@ -14,8 +14,9 @@
  * it had. What was acknowledged for a topic with flush.messages=1 (while no sync had failed), and
  *    everything that was there at a clean stop, stays. Topics stay.
  * 3. Never: a record of nobody, a changed one, one of an idempotent lane twice or out of order, a
- * gap in an idempotent lane (but where a power loss took acknowledged records), a high watermark or
- *    log start that goes back within one life of a machine.
+ * gap in an idempotent lane (but where a power loss took acknowledged records), a high watermark
+ *    that goes back while the machine has power, a log start that goes back while the process lives
+ *    (retention tells it before the names of the segments are gone, and so does Kafka).
  */
 #include "base/uuid.h"
 #include "sim_world.h"
@@ -44,7 +45,7 @@ struct model_partition {
     int64_t count;               /* one more than the highest offset that must be there */
     int64_t capacity;
     int64_t durable_end; /* likewise, after a power loss */
-    int64_t log_start;   /* the highest that was told since the machine has power */
+    int64_t log_start;   /* the highest that was told in this life of the process */
     int64_t audited_end; /* by the last audit */
     int64_t audited_start;
 };
@@ -92,6 +93,7 @@ struct model {
     struct model_lane **lanes;
     int32_t lane_count;
     uint32_t generation;    /* counts power losses */
+    uint32_t lives;         /* counts crashes of the process */
     bool audit_after_power; /* the next audit finds what a power loss left */
     bool gate_closed;       /* nobody but the audit sends */
     bool strangers_gone;    /* the world is healed */
@@ -138,6 +140,7 @@ int64_t model_offset_by_time(const struct model *model, const struct model_parti
 void model_audit_record(struct model *model, struct model_partition *partition,
                         const struct batch_view *batch, const struct batch_record *record);
 
+void model_crashed(struct model *model);
 void model_power_lost(struct model *model);
 void model_sync_failed(struct model *model);
 void model_stopped_cleanly(struct model *model);

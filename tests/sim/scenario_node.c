@@ -61,8 +61,17 @@ struct client_host {
     } options;
 };
 
+/* What a scenario makes of it. */
+struct node_plan {
+    uint32_t fault_kinds; /* a bit for each enum fault */
+    uint32_t faults;
+    const struct sim_fault *nth; /* in the first life of the node; NULL: none */
+    bool small;                  /* few of everything */
+};
+
 struct node_scenario {
     struct sim_world *world;
+    bool small;
     struct prng prng;
     struct model model;
     struct broker_status broker;
@@ -138,16 +147,19 @@ static struct client_host *host_add(struct node_scenario *s, enum kind kind, con
 static void topics_make(struct node_scenario *s, struct prng *prng)
 {
     static const char *const compressions[] = {"uncompressed", "gzip", "snappy", "lz4", "zstd"};
-    uint64_t count = 1 + prng_below(prng, TOPICS_MAX);
+    uint64_t count = s->small ? 2 : 1 + prng_below(prng, TOPICS_MAX);
     for (uint64_t i = 0; i < count; i++) {
         char name[16];
         (void)snprintf(name, sizeof name, "topic%u", (unsigned)i);
         struct model_topic *topic = model_topic_add(
-            &s->model, name, (int32_t)prng_range(prng, 1, PARTITIONS_MAX / TOPICS_MAX),
-            prng_chance(prng, 1, 2));
+            &s->model, name,
+            s->small ? 2 : (int32_t)prng_range(prng, 1, PARTITIONS_MAX / TOPICS_MAX),
+            s->small ? i == 0 : prng_chance(prng, 1, 2));
         topic->segment_bytes =
             prng_chance(prng, 1, 2) ? 0 : 32768 + (int32_t)prng_below(prng, 131072);
-        if (topic->segment_bytes > 0 && prng_chance(prng, 1, 3))
+        if (s->small)
+            topic->segment_bytes = 18000 + (int32_t)prng_below(prng, 4096);
+        if (topic->segment_bytes > 0 && (s->small ? i == 1 : prng_chance(prng, 1, 3)))
             topic->retention_bytes = 1 + (int32_t)prng_below(prng, 100000);
         if (prng_chance(prng, 1, 4))
             topic->compression = compressions[prng_below(prng, ARRAY_COUNT(compressions))];
@@ -172,7 +184,7 @@ static void producer_make(struct node_scenario *s, struct prng *prng, size_t ind
     for (size_t i = 0; i < s->partition_count; i++) {
         if (!prng_chance(prng, 1, 2) && options->lane_count + s->partition_count - i > 1)
             continue;
-        int64_t total = 10 + (int64_t)prng_below(prng, 300);
+        int64_t total = 10 + (int64_t)prng_below(prng, s->small ? 150 : 300);
         s->lanes[index][options->lane_count++] =
             model_lane_add(&s->model, s->partitions[i], options->acks, options->idempotent, total);
     }
@@ -247,6 +259,8 @@ static void on_down(void *context, struct sim_node *node, bool crashed)
     }
     if (power)
         model_power_lost(&s->model);
+    else if (crashed || s->broker.failed)
+        model_crashed(&s->model);
     /* Before it runs it has not recovered its logs, and its stop promises nothing. */
     if (!crashed && !power && !s->broker.failed && s->broker.running &&
         sim_storage_fault_count(node->storage) == s->faults_at_boot) {
@@ -264,6 +278,8 @@ static void broker_make(struct node_scenario *s, struct prng *prng)
     struct broker_options *options = &s->broker.options;
     s->broker.node = node;
     options->log_dir_count = prng_chance(prng, 3, 4) ? 1 : 2 + (uint32_t)prng_below(prng, 2);
+    if (s->small)
+        options->log_dir_count = 2;
     options->snapshot_bytes = prng_chance(prng, 1, 2) ? 0 : 500 + (uint32_t)prng_below(prng, 5000);
     options->checkpoint_ms = prng_chance(prng, 1, 2) ? 0 : 10 + (uint32_t)prng_below(prng, 3000);
     options->index_interval = prng_chance(prng, 1, 2) ? 0 : 1 + (uint32_t)prng_below(prng, 10000);
@@ -539,18 +555,18 @@ static void stop_and_look(struct node_scenario *s, bool power)
     finish_or_fail(s, "started after a clean stop");
 }
 
-/* `nth`: one planned fault instead, in the first life of the node. NULL: none. */
 static bool nth_goes_on(void *context)
 {
     struct node_scenario *s = context;
     return !sim_storage_plan_hit(broker_of(s)->storage) && !all_done(s);
 }
 
-static void run(struct sim_world *world, uint32_t fault_kinds, uint32_t faults,
-                const struct sim_fault *nth)
+/* Returns whether the planned fault was hit. */
+static bool run(struct sim_world *world, const struct node_plan *plan)
 {
     struct node_scenario *s = sim_alloc(sizeof *s);
     s->world = world;
+    s->small = plan->small;
     sim_prng_init(world, &s->prng, "scenario", 0);
     struct prng setup;
     sim_prng_init(world, &setup, "setup", 0);
@@ -558,27 +574,27 @@ static void run(struct sim_world *world, uint32_t fault_kinds, uint32_t faults,
     sim_event_init(&s->fault, fault_fire);
     sim_event_init(&s->heal, heal_fire);
     sim_event_init(&s->restart, restart_fire);
-    s->fault_kinds = fault_kinds;
-    s->faults_left = fault_kinds != 0 ? faults : 0;
+    s->fault_kinds = plan->fault_kinds;
+    s->faults_left = plan->fault_kinds != 0 ? plan->faults : 0;
     s->fault_every_ns = 10 * SIM_MS + prng_below(&setup, 2 * SIM_S);
 
     broker_make(s, &setup);
     topics_make(s, &setup);
     struct client_host *admin = host_add(s, KIND_ADMIN, "admin");
-    admin->options.admin.churn_count = (uint32_t)prng_below(&setup, 6);
+    admin->options.admin.churn_count = s->small ? 1 : (uint32_t)prng_below(&setup, 6);
     (void)host_add(s, KIND_AUDIT, "audit");
-    uint64_t producers = 1 + prng_below(&setup, PRODUCERS_MAX);
+    uint64_t producers = s->small ? 2 : 1 + prng_below(&setup, PRODUCERS_MAX);
     for (uint64_t i = 0; i < producers; i++)
         producer_make(s, &setup, (size_t)i);
-    uint64_t consumers = 1 + prng_below(&setup, CONSUMERS_MAX);
+    uint64_t consumers = s->small ? 1 : 1 + prng_below(&setup, CONSUMERS_MAX);
     for (uint64_t i = 0; i < consumers; i++)
         consumer_make(s, &setup);
 
-    if (prng_chance(&setup, 1, 2))
+    if (!s->small && prng_chance(&setup, 1, 2))
         (void)host_add(s, KIND_STRANGER, "stranger");
 
-    if (nth != NULL)
-        sim_storage_plan(broker_of(s)->storage, nth);
+    if (plan->nth != NULL)
+        sim_storage_plan(broker_of(s)->storage, plan->nth);
     broker_boot(s);
     for (size_t i = 0; i < s->host_count; i++)
         sim_node_boot(s->hosts[i].node, 1, &client_process_ops, &s->hosts[i]);
@@ -586,7 +602,7 @@ static void run(struct sim_world *world, uint32_t fault_kinds, uint32_t faults,
         sim_event_set(world, &s->fault, world->now_ns + sim_draw(&s->prng, 2 * s->fault_every_ns));
         (void)sim_world_run_while(world, safety_goes_on, s, 3600 * SIM_S);
     }
-    if (nth != NULL) {
+    if (plan->nth != NULL) {
         /* Until it has happened, or all is done without it. */
         (void)sim_world_run_while(world, nth_goes_on, s, 600 * SIM_S);
         sim_world_run_for(world, prng_below(&s->prng, SIM_S));
@@ -605,6 +621,7 @@ static void run(struct sim_world *world, uint32_t fault_kinds, uint32_t faults,
     sim_event_cancel(world, &s->restart);
     /* The clients' memory refers to the scenario, and goes with the world. */
     world->scenario = s;
+    return sim_storage_plan_hit(broker_of(s)->storage);
 }
 
 void scenario_node(struct sim_world *world)
@@ -615,17 +632,19 @@ void scenario_node(struct sim_world *world)
     /* Each kind of fault is in half of the worlds. */
     uint32_t kinds = (uint32_t)prng_below(&prng, 1u << FAULT_COUNT);
     kinds &= ~(1u << FAULT_MEMORY);
-    run(world, kinds, 1 + (uint32_t)prng_below(&prng, 20), NULL);
+    (void)run(world, &(struct node_plan){.fault_kinds = kinds,
+                                         .faults = 1 + (uint32_t)prng_below(&prng, 20)});
 }
 
 void scenario_node_memory(struct sim_world *world)
 {
-    run(world, 1u << FAULT_MEMORY | 1u << FAULT_KILL | 1u << FAULT_POWER, 20, NULL);
+    uint32_t kinds = 1u << FAULT_MEMORY | 1u << FAULT_KILL | 1u << FAULT_POWER;
+    (void)run(world, &(struct node_plan){.fault_kinds = kinds, .faults = 20});
 }
 
 void scenario_node_calm(struct sim_world *world)
 {
-    run(world, 0, 0, NULL);
+    (void)run(world, &(struct node_plan){0});
 }
 
 /* The seed is the number: its call on the disk fails, or is the last one. A calm world of few
@@ -638,5 +657,45 @@ void scenario_node_nth(struct sim_world *world)
                               .err = world->seed % 8 < 4 ? ERR_IO : ERR_NOSPACE,
                               .ops = SIM_OPS_ALL,
                               .countdown = 1 + world->seed / ARRAY_COUNT(kinds)};
-    run(world, 0, 0, &fault);
+    (void)run(world, &(struct node_plan){.nth = &fault});
+}
+
+/* ---- Every call in turn ---- */
+
+static bool every(struct sim_world *world, uint64_t n, struct sim_fault fault)
+{
+    fault.countdown = n;
+    return run(world, &(struct node_plan){.nth = &fault, .small = true});
+}
+
+bool scenario_every_power(struct sim_world *world, uint64_t n)
+{
+    /* In a call that changes nothing the disk is as it was in the one before. */
+    return every(world, n, (struct sim_fault){.kind = SIM_FAULT_POWER, .ops = SIM_OPS_CHANGE});
+}
+
+bool scenario_every_kill(struct sim_world *world, uint64_t n)
+{
+    return every(world, n, (struct sim_fault){.kind = SIM_FAULT_KILL, .ops = SIM_OPS_CHANGE});
+}
+
+bool scenario_every_error(struct sim_world *world, uint64_t n)
+{
+    return every(world, n,
+                 (struct sim_fault){.kind = SIM_FAULT_ERROR, .err = ERR_IO, .ops = SIM_OPS_ALL});
+}
+
+bool scenario_every_full(struct sim_world *world, uint64_t n)
+{
+    uint32_t ops = 1u << SIM_OP_WRITE | 1u << SIM_OP_SHARD_WRITE | 1u << SIM_OP_RENAME |
+                   1u << SIM_OP_MKDIR | 1u << SIM_OP_OPEN;
+    return every(
+        world, n,
+        (struct sim_fault){.kind = SIM_FAULT_ERROR, .err = ERR_NOSPACE, .ops = ops, .repeat = 5});
+}
+
+bool scenario_every_sync(struct sim_world *world, uint64_t n)
+{
+    uint32_t ops = 1u << SIM_OP_SYNC | 1u << SIM_OP_SYNC_FOLDER;
+    return every(world, n, (struct sim_fault){.kind = SIM_FAULT_ERROR, .err = ERR_IO, .ops = ops});
 }

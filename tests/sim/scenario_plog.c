@@ -25,6 +25,7 @@ struct true_batch {
     int32_t producer; /* -1: none */
     int32_t sequence;
     int8_t marker; /* -1: data; 0: abort; 1: commit */
+    int64_t timestamp_ms;
 };
 
 enum op {
@@ -99,12 +100,14 @@ struct process {
     bool verifying;
     size_t verify_index;
     struct plog_aborted aborted;
+    struct plog_time_query time;
     /* The directory's checkpoints. */
     struct env_job job;
     struct env_queue queue;
     int64_t recovery_point;
     int64_t log_start;
     bool mark_clean;
+    bool must_store; /* nothing is appended before it is done */
     enum err job_err;
     void (*after)(struct process *p); /* what the operation goes on with */
     int64_t captured_end;
@@ -118,10 +121,21 @@ static void op_over(struct process *p)
     p->busy = false;
 }
 
+static void store_rows(struct process *p, void (*after)(struct process *));
+
+static void rows_lowered(struct process *p)
+{
+    p->opened = true;
+}
+
 static void opened(struct plog_opening *opening)
 {
     struct process *p = CONTAINER_OF(opening, struct process, opening);
-    p->opened = true;
+    p->must_store = opening->shortened_count > 0;
+    if (p->must_store)
+        store_rows(p, rows_lowered);
+    else
+        p->opened = true;
 }
 
 static void dir_failed(void *context, uint32_t dir, enum err err, const char *what)
@@ -217,7 +231,7 @@ static void make_batch(struct process *p, const struct true_batch *batch, int32_
 {
     buf_clear(&p->bytes);
     if (batch->marker >= 0) {
-        batch_end_txn_put(&p->bytes, 0, batch->epoch, env_wall_ms(p->env), batch->producer, 0,
+        batch_end_txn_put(&p->bytes, 0, batch->epoch, batch->timestamp_ms, batch->producer, 0,
                           batch->marker == 1, 0);
         return;
     }
@@ -235,7 +249,7 @@ static void make_batch(struct process *p, const struct true_batch *batch, int32_
     for (int32_t i = 0; i < count; i++) {
         snprintf((char *)value, sizeof value, "%llu", (unsigned long long)batch->tag);
         struct batch_record record = {
-            .offset = i, .timestamp = env_wall_ms(p->env), .value = value, .value_size = size};
+            .offset = i, .timestamp = batch->timestamp_ms, .value = value, .value_size = size};
         enum err err = batch_builder_add(&builder, &record);
         ASSERT(err == ERR_OK);
     }
@@ -297,12 +311,16 @@ static void start_append(struct process *p)
         t->epoch++;
     p->batch =
         (struct true_batch){.tag = t->next_tag++, .epoch = t->epoch, .producer = -1, .marker = -1};
+    /* Mostly ascending. Markers are before all of them, and found by nobody who looks for a time.
+     */
+    p->batch.timestamp_ms = env_wall_ms(p->env) - (int64_t)sim_draw(&S->prng, 20);
     int32_t count = 1 + (int32_t)sim_draw(&S->prng, 4);
     if (sim_draw(&S->prng, 2) > 0) {
         p->batch.producer = (int32_t)sim_draw(&S->prng, PRODUCERS - 1);
         p->batch.sequence = t->sequences[p->batch.producer];
         if (t->open_transactions[p->batch.producer] && sim_draw(&S->prng, 1) == 0) {
             p->batch.marker = (int8_t)sim_draw(&S->prng, 1);
+            p->batch.timestamp_ms = 1;
             count = 1;
         }
     }
@@ -347,6 +365,11 @@ static void rows_done(struct env *env, struct env_job *job)
 {
     struct process *p = CONTAINER_OF(job, struct process, job);
     UNUSED(env);
+    if (p->job_err != ERR_OK && p->must_store) {
+        env_submit(p->env, &p->queue, &p->job);
+        return;
+    }
+    p->must_store = false;
     p->after(p);
 }
 
@@ -454,6 +477,7 @@ static void truncate_done(struct plog_op *op)
           (long long)plog_end_offset(p->plog), (long long)S->truth.end);
     /* The recovery point may have gone back: it is noted before anything is appended. */
     S->truth.op = OP_NONE;
+    p->must_store = true;
     store_rows(p, op_over);
 }
 
@@ -475,6 +499,7 @@ static void reset_done(struct plog_op *op)
     }
     reset_truth(p, S->truth.op_offset);
     S->truth.op = OP_NONE;
+    p->must_store = true;
     store_rows(p, op_over);
 }
 
@@ -691,6 +716,51 @@ static void read_done(struct plog_read *read)
         op_over(p);
 }
 
+/* The first batch that is not older; -1: none. */
+static int64_t true_offset_by_time(int64_t start, int64_t timestamp_ms)
+{
+    const struct truth *t = &S->truth;
+    for (size_t i = 0; i < t->count; i++) {
+        if (t->batches[i].base >= start && t->batches[i].timestamp_ms >= timestamp_ms)
+            return t->batches[i].base;
+    }
+    return -1;
+}
+
+static void check_time(struct plog_time_query *query)
+{
+    struct process *p = CONTAINER_OF(query, struct process, time);
+    p->verifying = false;
+    if (query->err != ERR_OK) {
+        CHECK(query->err == ERR_OFFLINE || query->err == ERR_IO, "a look by time: %s",
+              err_text(query->err));
+        return;
+    }
+    int64_t good = true_offset_by_time(plog_log_start_offset(p->plog), query->timestamp_ms);
+    CHECK((query->found ? query->offset : -1) == good,
+          "the first offset not older than %lld is %lld, and the log says %lld",
+          (long long)query->timestamp_ms, (long long)good,
+          query->found ? (long long)query->offset : -1);
+}
+
+/* The latest of all is in some segment, whatever its time index went through. */
+static void look_by_time(struct process *p)
+{
+    const struct truth *t = &S->truth;
+    int64_t latest = 1;
+    for (size_t i = 0; i < t->count; i++) {
+        if (t->batches[i].timestamp_ms > latest &&
+            t->batches[i].base >= plog_log_start_offset(p->plog))
+            latest = t->batches[i].timestamp_ms;
+    }
+    p->time = (struct plog_time_query){.kind = PLOG_TIME_FIRST_AT_OR_AFTER,
+                                       .timestamp_ms = latest,
+                                       .bound_offset = INT64_MAX,
+                                       .done = check_time};
+    if (plog_time_query(p->plog, &p->time) != ERR_AGAIN)
+        check_time(&p->time);
+}
+
 static void check_aborted(struct plog_aborted *aborted)
 {
     struct process *p = CONTAINER_OF(aborted, struct process, aborted);
@@ -726,7 +796,7 @@ static void check_aborted(struct plog_aborted *aborted)
         }
         first[batch->producer] = -1;
     }
-    p->verifying = false;
+    look_by_time(p);
 }
 
 static void check_producers(struct process *p)

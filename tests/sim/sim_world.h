@@ -29,6 +29,7 @@
 /* How a run ended; the program's exit code. */
 enum sim_exit {
     SIM_EXIT_OK = 0,
+    SIM_EXIT_OVER = 1, /* of a scenario that enumerates: good, and there was nothing left */
     SIM_EXIT_USAGE = 64,
     SIM_EXIT_CRASH = 127,       /* an assertion of the code under test, or a signal */
     SIM_EXIT_LIVENESS = 128,    /* healed, and still something does not finish */

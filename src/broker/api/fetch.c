@@ -430,6 +430,12 @@ static void entry_prepare(struct fetch *fetch, struct fetch_entry *entry,
     list_init(&entry->watch.node);
     const struct meta_topic *topic = broker_topic_find(
         request, request->version >= 13, wanted->topic, &wanted->topic_id, &entry->error);
+    /* The session knew the topic by a name: it is gone, or another one has the name (KIP-516). */
+    struct wire_string known_as = wanted->known_as;
+    if (topic == NULL && known_as.data != NULL)
+        entry->error = meta_image_topic(request->shard->image, known_as.data, known_as.size) != NULL
+                           ? WIRE_ERROR_INCONSISTENT_TOPIC_ID
+                           : WIRE_ERROR_UNKNOWN_TOPIC_OR_PARTITION;
     if (topic != NULL && (wanted->partition < 0 || wanted->partition >= topic->partition_count))
         entry->error = WIRE_ERROR_UNKNOWN_TOPIC_OR_PARTITION;
     /* A follower that is not one of the partition's replicas; there are none but this node. */
@@ -484,9 +490,18 @@ static void fetch_enter_look(struct fetch *fetch)
         fetch_looked(fetch);
 }
 
+static struct wire_string session_name_of(void *names, const struct uuid *topic_id)
+{
+    const struct broker_shard *shard = names;
+    const struct meta_topic *topic = meta_image_topic_by_id(shard->image, topic_id);
+    return topic == NULL ? (struct wire_string){0} : topic->name;
+}
+
 static void session_begin_run(struct broker_shard *shard, struct broker_call *call)
 {
     struct fetch *fetch = CONTAINER_OF(call, struct fetch, session_call);
+    fetch->context.name_of = session_name_of;
+    fetch->context.names = shard;
     fetch_session_begin(shard->fetch_sessions, &fetch->context, env_now_ns(shard->env));
     broker_call_reply(shard, call);
 }
