@@ -78,6 +78,7 @@ static struct control_input input_of(struct controller *controller, struct arena
         .committed_offset = quorum_high_watermark(controller->quorum) - 1,
         .now_ms = now_ms(controller),
         .wall_ms = env_wall_ms(controller->options.env),
+        .kraft_version = quorum_kraft_version(controller->quorum),
         .random = random_draw,
         .random_context = controller,
         .arena = arena,

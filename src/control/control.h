@@ -34,6 +34,7 @@ struct control_input {
     int64_t committed_offset; /* of the last committed record */
     int64_t now_ms;           /* monotonic */
     int64_t wall_ms;
+    int16_t kraft_version; /* finalized; the quorum's own feature, which no image has */
     /* As if from env_random. */
     void (*random)(void *context, void *out, size_t size);
     void *random_context;

@@ -92,6 +92,44 @@ incremental_alter_configs_error(const struct wire_incremental_alter_configs_requ
     return reply;
 }
 
+static void *elect_leaders_error(const struct wire_elect_leaders_request *request, int16_t error,
+                                 struct wire_string message, struct arena *arena)
+{
+    struct wire_elect_leaders_response *reply =
+        control_new_message(&wire_elect_leaders_response_schema, arena, 1);
+    reply->error_code = error;
+    int32_t count = request->topic_partitions.count > 0 ? request->topic_partitions.count : 0;
+    reply->replica_election_results.count = count;
+    reply->replica_election_results.items = control_new_message(
+        &wire_elect_leaders_response_replica_election_result_schema, arena, (size_t)count);
+    for (int32_t i = 0; i < count; i++) {
+        const struct wire_elect_leaders_request_topic_partitions *from =
+            &request->topic_partitions.items[i];
+        struct wire_elect_leaders_response_replica_election_result *to =
+            &reply->replica_election_results.items[i];
+        to->topic = from->topic;
+        to->partition_result.count = from->partitions.count;
+        to->partition_result.items =
+            control_new_message(&wire_elect_leaders_response_partition_result_schema, arena,
+                                (size_t)from->partitions.count);
+        for (int32_t j = 0; j < from->partitions.count; j++) {
+            to->partition_result.items[j].partition_id = from->partitions.items[j];
+            to->partition_result.items[j].error_code = error;
+            to->partition_result.items[j].error_message = message;
+        }
+    }
+    return reply;
+}
+
+/* Replies that have a code and a text and else nothing to say. */
+#define ERROR_ONLY(name)                                                                  \
+    do {                                                                                  \
+        struct wire_##name *reply = control_new_message(&wire_##name##_schema, arena, 1); \
+        reply->error_code = error;                                                        \
+        reply->error_message = text;                                                      \
+        return reply;                                                                     \
+    } while (0)
+
 void *control_error_reply(int16_t api_key, int16_t version, const void *request, int16_t error,
                           const char *message, struct arena *arena)
 {
@@ -109,6 +147,14 @@ void *control_error_reply(int16_t api_key, int16_t version, const void *request,
         return alter_configs_error(request, error, text, arena);
     case WIRE_API_INCREMENTAL_ALTER_CONFIGS:
         return incremental_alter_configs_error(request, error, text, arena);
+    case WIRE_API_ELECT_LEADERS:
+        return elect_leaders_error(request, error, text, arena);
+    case WIRE_API_ALTER_PARTITION_REASSIGNMENTS:
+        ERROR_ONLY(alter_partition_reassignments_response);
+    case WIRE_API_LIST_PARTITION_REASSIGNMENTS:
+        ERROR_ONLY(list_partition_reassignments_response);
+    case WIRE_API_UPDATE_FEATURES:
+        ERROR_ONLY(update_features_response);
     case WIRE_API_BROKER_REGISTRATION: {
         struct wire_broker_registration_response *reply =
             control_new_message(&wire_broker_registration_response_schema, arena, 1);
@@ -121,26 +167,16 @@ void *control_error_reply(int16_t api_key, int16_t version, const void *request,
         reply->error_code = error;
         return reply;
     }
-    case WIRE_API_UNREGISTER_BROKER: {
-        struct wire_unregister_broker_response *reply =
-            control_new_message(&wire_unregister_broker_response_schema, arena, 1);
-        reply->error_code = error;
-        reply->error_message = text;
-        return reply;
-    }
+    case WIRE_API_UNREGISTER_BROKER:
+        ERROR_ONLY(unregister_broker_response);
     case WIRE_API_ALLOCATE_PRODUCER_IDS: {
         struct wire_allocate_producer_ids_response *reply =
             control_new_message(&wire_allocate_producer_ids_response_schema, arena, 1);
         reply->error_code = error;
         return reply;
     }
-    case WIRE_API_CONTROLLER_REGISTRATION: {
-        struct wire_controller_registration_response *reply =
-            control_new_message(&wire_controller_registration_response_schema, arena, 1);
-        reply->error_code = error;
-        reply->error_message = text;
-        return reply;
-    }
+    case WIRE_API_CONTROLLER_REGISTRATION:
+        ERROR_ONLY(controller_registration_response);
     default:
         UNREACHABLE();
     }

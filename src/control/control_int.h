@@ -92,6 +92,9 @@ struct control_leaders {
 };
 /* New leaders and in-sync replicas for all partitions that this touches. */
 void control_move_leaders(struct control_work *work, const struct control_leaders *change);
+/* An election that is asked for; Kafka's code: 0, ELECTION_NOT_NEEDED, ... */
+int16_t control_elect(struct control_work *work, const struct meta_partition *partition,
+                      bool unclean) MUST_USE;
 bool control_leads_any(const struct meta_image *image, int32_t broker_id);
 bool control_broker_is_active(const struct meta_broker *broker);
 
@@ -125,6 +128,12 @@ const int32_t *control_place(struct control_work *work, int32_t count, int16_t f
                              struct wire_string *error_text);
 /* The directory that a new replica on this broker is assigned to (KIP-858). */
 struct uuid control_default_dir(const struct meta_broker *broker);
+
+/* ---- control_elections.c, control_features.c ---- */
+void control_elect_leaders(struct control_work *work);
+void control_alter_partition_reassignments(struct control_work *work);
+void control_list_partition_reassignments(struct control_work *work);
+void control_update_features(struct control_work *work);
 
 /* ---- control_configs.c ---- */
 void control_incremental_alter_configs(struct control_work *work);

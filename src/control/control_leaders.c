@@ -132,7 +132,8 @@ struct election {
     const struct control_leaders *change;
     const struct meta_topic *topic;
     const struct meta_partition *partition;
-    bool elr; /* the feature */
+    bool elr;            /* the feature */
+    bool wanted_unclean; /* whatever the topic's settings say */
     struct id_set isr;
     struct id_set eligible; /* ascending, as Apache Kafka writes them */
     int32_t leader;
@@ -197,7 +198,7 @@ static int32_t elect_uncleanly(const struct election *election)
     if (election->elr && nobody && partition->last_known_elr.count == 1 &&
         may_lead(election, partition->last_known_elr.items[0]))
         return partition->last_known_elr.items[0];
-    if (!unclean_allowed(election->work, election->topic))
+    if (!election->wanted_unclean && !unclean_allowed(election->work, election->topic))
         return META_NO_LEADER;
     for (int32_t i = 0; i < partition->replicas.count; i++) {
         if (may_lead(election, partition->replicas.items[i]))
@@ -335,4 +336,49 @@ void control_move_leaders(struct control_work *work, const struct control_leader
         elect(&election);
         election_record(&election);
     }
+}
+
+/* ---- Elections that somebody asks for (KIP-460) ---- */
+
+static int16_t elect_preferred(struct control_work *work, const struct meta_partition *partition)
+{
+    if (partition->replicas.count == 0 || partition->leader == partition->replicas.items[0])
+        return WIRE_ERROR_ELECTION_NOT_NEEDED;
+    struct control_leaders nothing = {.leaving = -1, .unclean = -1, .entering = -1};
+    struct election election = {.work = work, .change = &nothing, .partition = partition};
+    int32_t preferred = partition->replicas.items[0];
+    if (!meta_ids_contain(partition->isr, preferred) || !may_lead(&election, preferred))
+        return WIRE_ERROR_PREFERRED_LEADER_NOT_AVAILABLE;
+    struct wire_partition_change_record *record = CONTROL_NEW(work, partition_change_record);
+    record->partition_id = partition->index;
+    record->topic_id = partition->topic_id;
+    record->leader = preferred;
+    control_record(
+        work, WIRE_METADATA_RECORD_PARTITION_CHANGE,
+        meta_partition_change_record_version(meta_image_metadata_version(work->in->image)), record);
+    return WIRE_ERROR_NONE;
+}
+
+int16_t control_elect(struct control_work *work, const struct meta_partition *partition,
+                      bool unclean)
+{
+    if (!unclean)
+        return elect_preferred(work, partition);
+    if (partition->leader != META_NO_LEADER)
+        return WIRE_ERROR_ELECTION_NOT_NEEDED;
+    struct control_leaders nothing = {.leaving = -1, .unclean = -1, .entering = -1};
+    struct election election = {
+        .work = work,
+        .change = &nothing,
+        .topic = meta_image_topic_by_id(work->in->image, &partition->topic_id),
+        .partition = partition,
+        .elr = meta_image_feature(work->in->image, META_FEATURE_ELR_VERSION) >= 1,
+        .wanted_unclean = true,
+    };
+    election_begin(&election);
+    elect(&election);
+    if (election.leader == META_NO_LEADER)
+        return WIRE_ERROR_ELIGIBLE_LEADERS_NOT_AVAILABLE;
+    election_record(&election);
+    return WIRE_ERROR_NONE;
 }

@@ -353,5 +353,150 @@ def effects(s):
     change("not any time", BROKER, "", ("log.message.timestamp.after.max.ms", DELETE, None))
 
 
+def elections(s):
+    """ElectLeaders."""
+    for name in ("el-a", "el-b"):
+        s.topic(name, 2)
+
+    def ask(name, kind, *topics, v=2, **more):
+        s.ask(name, "ElectLeaders", v, {"ElectionType": kind, "TopicPartitions": [
+            {"Topic": n, "Partitions": p} for n, *p in topics], "TimeoutMs": 10000, **more})
+    for v in versions("ElectLeaders"):
+        ask("preferred", 0, ("el-a", 0, 1, 2, -1), ("no-such", 0), v=v)
+        if v:
+            ask("unclean", 1, ("el-a", 0, 7), ("no-such", 0), v=v)
+            for kind in (-1, 2, 127):
+                ask(f"type {kind}", kind, ("el-a", 0, 1), v=v)
+        ask("nothing", 0, v=v)
+        ask("no partitions", 0, ("el-a",), v=v)
+        ask("twice", 0, ("el-a", 0, 0), ("el-a", 0), v=v)
+        ask("bad names", 0, ("", 0), ("a b", 0), v=v)
+    ask("type 2, all", 2, TopicPartitions=None)
+
+
+def reassignments(s):
+    s.topic("re", 2)
+
+    def ask(name, *topics, v=1, **more):
+        s.ask(name, "AlterPartitionReassignments", v, {"TimeoutMs": 10000, "Topics": [
+            {"Name": n, "Partitions": [{"PartitionIndex": i, "Replicas": r} for i, r in parts]}
+            for n, *parts in topics], **more})
+
+    def listed(name, topics):
+        s.ask(name, "ListPartitionReassignments", 0, {"TimeoutMs": 10000, "Topics": topics and [
+            {"Name": n, "PartitionIndexes": i} for n, *i in topics]})
+    for v in versions("AlterPartitionReassignments"):
+        for label, replicas in (("as it is", [1]), ("unknown broker", [2]), ("empty", []), ("twice", [1, 1]), ("cancel", None),
+                                ("one more", [1, 2]), ("negative", [-1])):
+            ask(label, ("re", (0, replicas)), v=v)
+        ask("unknown partition", ("re", (9, [1])), v=v)
+        ask("unknown partition, cancel", ("re", (9, None)), v=v)
+        ask("unknown topic", ("no-such", (0, [1])), v=v)
+        ask("unknown topic, cancel", ("no-such", (0, None)), v=v)
+        ask("partition twice", ("re", (0, [1]), (0, [1])), v=v)
+        ask("topic twice", ("re", (0, [1])), ("re", (1, [1])), v=v)
+        ask("no partitions", ("re",), v=v)
+        ask("nothing", v=v)
+    ask("no change of the factor", ("re", (0, [1, 2])), AllowReplicationFactorChange=False)
+    ask("no change of the factor, as it is", ("re", (0, [1])), AllowReplicationFactorChange=False)
+    listed("all", None)
+    listed("some", [("re", 0, 9), ("no-such", 0)])
+    listed("none", [])
+
+
+def quorum(s):
+    def ask(name, *topics, v=2):
+        s.ask(name, "DescribeQuorum", v, {"Topics": [
+            {"TopicName": n, "Partitions": [{"PartitionIndex": i} for i in parts]} for n, *parts in topics]})
+    for v in versions("DescribeQuorum"):
+        ask("the log", ("__cluster_metadata", 0), v=v)
+        ask("nothing", v=v)
+        ask("another topic", ("no-such", 0), v=v)
+        ask("another partition", ("__cluster_metadata", 1), v=v)
+        ask("two partitions", ("__cluster_metadata", 0, 1), v=v)
+        ask("two topics", ("__cluster_metadata", 0), ("no-such", 0), v=v)
+        ask("no partition", ("__cluster_metadata",), v=v)
+
+
+def features(s):
+    def ask(name, *wanted, v=2, dry=True):
+        updates = [{"Feature": f, "MaxVersionLevel": level, **(
+            {"UpgradeType": how} if v else {"AllowDowngrade": how > 1})} for f, level, how in wanted]
+        s.ask(name, "UpdateFeatures", v, {"timeoutMs": 10000, "FeatureUpdates": updates, **(
+            {"ValidateOnly": dry} if v else {})})
+    version = "metadata.version"
+    for feature, levels in (
+            (version, (-1, 0, 6, 7, 22, 29, 30, 31, 32767)), ("no.such", (-1, 0, 1)), ("", (0, 1)), ("kraft.version", (-1, 2)),
+            ("group.version", (-1, 0, 1, 2)), ("transaction.version", (0, 1, 2, 3)), ("share.version", (0, 1, 2)),
+            ("streams.version", (0, 1, 2)), ("eligible.leader.replicas.version", (0, 1, 2))):
+        for level in levels:
+            for how in (1, 2, 3):
+                ask(f"{feature} {level} type {how}", (feature, level, how))
+    for how in (-1, 0, 4):
+        ask(f"type {how}", (version, 30, how))
+    for v in versions("UpdateFeatures"):
+        ask("nothing", v=v)
+        ask("as it is", (version, 30, 1), v=v)
+        ask("two as they are", (version, 30, 1), ("group.version", 1, 1), v=v)
+        ask("one good, one not", (version, 30, 1), ("no.such", 1, 1), v=v)
+        ask("one not, one good", ("no.such", 1, 1), (version, 30, 1), v=v)
+        ask("unknown", ("no.such", 1, 2), v=v)
+        ask("down without saying so", ("group.version", 0, 1), v=v)
+        ask("twice", (version, 30, 1), (version, 30, 1), v=v)
+    for level, how in ((0, 2), (0, 3), (1, 2), (1, 1)):
+        ask(f"share.version becomes {level}, type {how}", ("share.version", level, how), dry=False)
+        s.settle()
+        s.ask(f"share.version became {level}, type {how}", "ApiVersions", 4, {
+            "ClientSoftwareName": "test", "ClientSoftwareVersion": "1.0"})
+        described(s, f"share.version became {level}, type {how}", BROKER, "", "min.insync.replicas")
+
+
+def log_dirs(s):
+    s.topic("ld", 3)
+    s.produce("ld", batch([b"x" * 1000]))
+
+    def ask(name, *topics, v=5):
+        s.ask(name, "DescribeLogDirs", v, {"Topics": [{"Topic": n, "Partitions": p} for n, *p in topics]})
+    for v in versions("DescribeLogDirs"):
+        ask("one", ("ld", 0), v=v)
+        ask("all", ("ld", 0, 1, 2), v=v)
+        ask("none", v=v)
+        ask("no partitions", ("ld",), v=v)
+        ask("unknown topic", ("no-such", 0), v=v)
+        ask("unknown partition", ("ld", 9, -1, 1), v=v)
+        ask("twice", ("ld", 0, 0), ("ld", 0, 2), v=v)
+    ask("the metadata log", ("__cluster_metadata", 0))
+    ask("bad name", ("a b", 0), ("", 0))
+
+
+def epochs(s):
+    """OffsetForLeaderEpoch."""
+    s.topic("ep", 2)
+    s.produce("ep", batch([b"a", b"b", b"c"]))
+
+    def ask(name, topic="ep", partition=0, epoch=0, current=-1, replica=-1, v=4):
+        s.ask(name, "OffsetForLeaderEpoch", v, {**({"ReplicaId": replica} if v >= 3 else {}), "Topics": [
+            {"Topic": topic, "Partitions": [
+                {"Partition": partition, "CurrentLeaderEpoch": current, "LeaderEpoch": epoch}]}]})
+    for v in versions("OffsetForLeaderEpoch"):
+        for epoch in (0, 1, -1, -2, 2**31 - 1):
+            ask(f"epoch {epoch}", epoch=epoch, v=v)
+            ask(f"empty, epoch {epoch}", epoch=epoch, partition=1, v=v)
+        for current in (0, 1, -2):
+            ask(f"current {current}", current=current, v=v)
+        for partition in (-1, 7):
+            ask(f"partition {partition}", partition=partition, v=v)
+        ask("unknown topic", topic="no-such", v=v)
+        for replica in (-2, 1, 5) if v >= 3 else ():
+            ask(f"replica {replica}", replica=replica, v=v)
+        s.ask("nothing", "OffsetForLeaderEpoch", v, {"Topics": []})
+        s.ask("no partitions", "OffsetForLeaderEpoch", v, {"Topics": [{"Topic": "ep", "Partitions": []}]})
+
+
+def unregister(s):
+    for broker in (7, -1, 2**31 - 1):
+        s.ask(f"broker {broker}", "UnregisterBroker", 0, {"BrokerId": broker})
+
+
 ALL = [pages, partitions, alter_topic, alter_topic_legacy, alter_broker, alter_loggers, alter_others, list_resources,
-       effects]
+       effects, elections, reassignments, quorum, features, log_dirs, epochs, unregister]
