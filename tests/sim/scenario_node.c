@@ -16,6 +16,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #define TOPICS_MAX 4
 #define PARTITIONS_MAX 16
@@ -61,17 +62,22 @@ struct client_host {
     } options;
 };
 
+/* What becomes of one log directory of several, while the others go on. */
+enum dir_fault { DIR_FAULT_NONE, DIR_FAULT_BREAKS, DIR_FAULT_SYNC, DIR_FAULT_FULL };
+
 /* What a scenario makes of it. */
 struct node_plan {
     uint32_t fault_kinds; /* a bit for each enum fault */
     uint32_t faults;
     const struct sim_fault *nth; /* in the first life of the node; NULL: none */
     bool small;                  /* few of everything */
+    enum dir_fault dir_fault;
 };
 
 struct node_scenario {
     struct sim_world *world;
     bool small;
+    enum dir_fault dir_fault;
     struct prng prng;
     struct model model;
     struct broker_status broker;
@@ -280,6 +286,8 @@ static void broker_make(struct node_scenario *s, struct prng *prng)
     options->log_dir_count = prng_chance(prng, 3, 4) ? 1 : 2 + (uint32_t)prng_below(prng, 2);
     if (s->small)
         options->log_dir_count = 2;
+    if (s->dir_fault != DIR_FAULT_NONE)
+        options->log_dir_count = 3;
     options->snapshot_bytes = prng_chance(prng, 1, 2) ? 0 : 500 + (uint32_t)prng_below(prng, 5000);
     options->checkpoint_ms = prng_chance(prng, 1, 2) ? 0 : 10 + (uint32_t)prng_below(prng, 3000);
     options->index_interval = prng_chance(prng, 1, 2) ? 0 : 1 + (uint32_t)prng_below(prng, 10000);
@@ -561,12 +569,112 @@ static bool nth_goes_on(void *context)
     return !sim_storage_plan_hit(broker_of(s)->storage) && !all_done(s);
 }
 
+/* ---- One directory of several ---- */
+
+static bool is_in_dir(struct node_scenario *s, const struct model_partition *p, uint32_t dir)
+{
+    char path[96];
+    uint64_t size;
+    (void)snprintf(path, sizeof path, "/data%u/%s-%d/partition.metadata", dir, p->topic->name,
+                   p->index);
+    return sim_storage_truth_size(broker_of(s)->storage, path, false, &size) == ERR_OK;
+}
+
+struct dir_wait {
+    struct node_scenario *s;
+    uint32_t dir; /* what is in it is not waited for */
+};
+
+static bool others_go_on(void *context)
+{
+    const struct dir_wait *wait = context;
+    struct node_scenario *s = wait->s;
+    if (s->broker.failed)
+        return false;
+    for (int32_t i = 0; i < s->model.lane_count; i++) {
+        const struct model_lane *lane = s->model.lanes[i];
+        if (!lane->closed && lane->done < lane->total && !is_in_dir(s, lane->partition, wait->dir))
+            return true;
+    }
+    return false;
+}
+
+static bool is_starting(void *context)
+{
+    struct node_scenario *s = context;
+    return !s->broker.running;
+}
+
+static bool has_not_failed(void *context)
+{
+    struct node_scenario *s = context;
+    return !s->broker.failed;
+}
+
+static void dir_fault_begin(struct node_scenario *s, uint32_t dir)
+{
+    static const char *const folders[] = {"/data0/", "/data1/", "/data2/"};
+    struct sim_storage *storage = broker_of(s)->storage;
+    char path[16];
+    (void)snprintf(path, sizeof path, "/data%u", dir);
+    struct sim_fault sync = {.kind = SIM_FAULT_ERROR,
+                             .err = ERR_IO,
+                             .ops = 1u << SIM_OP_SYNC | 1u << SIM_OP_SYNC_FOLDER,
+                             .path = folders[dir],
+                             .countdown = 1};
+    switch (s->dir_fault) {
+    case DIR_FAULT_BREAKS:
+        sim_storage_break(storage, path, ERR_IO);
+        break;
+    case DIR_FAULT_SYNC:
+        sim_storage_plan(storage, &sync);
+        break;
+    case DIR_FAULT_FULL:
+        sim_storage_set_capacity(storage, path, sim_storage_used_bytes(storage, path) + 1);
+        break;
+    case DIR_FAULT_NONE:
+        UNREACHABLE();
+    }
+}
+
+/*
+ * It fails while all is at work. The node lives on, and every lane into a partition elsewhere comes
+ * to its end, before anything is repaired. Only without the directory of the metadata log the node
+ * stops, and says so; on a full one it goes on, too.
+ */
+static void dir_fails(struct node_scenario *s)
+{
+    struct sim_world *world = s->world;
+    struct sim_node *node = broker_of(s);
+    struct dir_wait wait = {s, (uint32_t)prng_below(&s->prng, 3)};
+    if (!sim_world_run_while(world, is_starting, s, 60 * SIM_S))
+        sim_fail(world, SIM_EXIT_LIVENESS, "the node does not start");
+    sim_world_run_for(world, prng_below(&s->prng, SIM_S));
+    sim_log(world, "---- /data%u fails", wait.dir);
+    uint32_t life = node->incarnation;
+    dir_fault_begin(s, wait.dir);
+    if (wait.dir == 0 && s->dir_fault != DIR_FAULT_FULL) {
+        if (!sim_world_run_while(world, has_not_failed, s, 600 * SIM_S))
+            sim_fail(world, SIM_EXIT_LIVENESS, "the node lives without its metadata log");
+        SIM_CHECK(world, strstr(s->broker.why, "metadata") != NULL, "the node stops with: %s",
+                  s->broker.why);
+        return;
+    }
+    if (!sim_world_run_while(world, others_go_on, &wait, 600 * SIM_S)) {
+        tell_pending(s);
+        sim_fail(world, SIM_EXIT_LIVENESS, "/data%u fails, and the others do not go on", wait.dir);
+    }
+    SIM_CHECK(world, node->up && !s->broker.failed && node->incarnation == life,
+              "the node went down for one directory: %s", s->broker.failed ? s->broker.why : "");
+}
+
 /* Returns whether the planned fault was hit. */
 static bool run(struct sim_world *world, const struct node_plan *plan)
 {
     struct node_scenario *s = sim_alloc(sizeof *s);
     s->world = world;
     s->small = plan->small;
+    s->dir_fault = plan->dir_fault;
     sim_prng_init(world, &s->prng, "scenario", 0);
     struct prng setup;
     sim_prng_init(world, &setup, "setup", 0);
@@ -607,6 +715,8 @@ static bool run(struct sim_world *world, const struct node_plan *plan)
         (void)sim_world_run_while(world, nth_goes_on, s, 600 * SIM_S);
         sim_world_run_for(world, prng_below(&s->prng, SIM_S));
     }
+    if (plan->dir_fault != DIR_FAULT_NONE)
+        dir_fails(s);
     heal_all(s);
     finish_or_fail(s, "everything is healed");
     stop_and_look(s, prng_chance(&s->prng, 1, 2));
@@ -658,6 +768,12 @@ void scenario_node_nth(struct sim_world *world)
                               .ops = SIM_OPS_ALL,
                               .countdown = 1 + world->seed / ARRAY_COUNT(kinds)};
     (void)run(world, &(struct node_plan){.nth = &fault});
+}
+
+void scenario_node_dirs(struct sim_world *world)
+{
+    enum dir_fault fault = (enum dir_fault)(DIR_FAULT_BREAKS + world->seed % 3);
+    (void)run(world, &(struct node_plan){.dir_fault = fault});
 }
 
 /* ---- Every call in turn ---- */

@@ -7,6 +7,8 @@ const struct scenario scenarios[] = {
     {"node-memory", "the same, and memory that runs short", scenario_node_memory, NULL},
     {"node-nth", "a call on the disk fails, or is the last one: the (seed / 4)th",
      scenario_node_nth, NULL},
+    {"node-dirs", "one log directory of three breaks, fails a sync, or is full", scenario_node_dirs,
+     NULL},
     {"plog", "one partition's log alone", scenario_plog, NULL},
     {"every-power", "a small node loses its power in each call on the disk in turn", NULL,
      scenario_every_power},
