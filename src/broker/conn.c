@@ -9,8 +9,9 @@
  *    FRAME_ROOM_FIRST bytes, unless it has sent one as large before.
  * 4. A connection is read only while it has fewer than CONN_REQUESTS_MAX requests in flight, its
  *    unsent replies are below CONN_DONE_BYTES_MAX, and the shard's queued_bytes are below their
- *    limit. Frames half received may grow to twice that limit; past it their connection is closed,
- *    since waiting for each other they could wait for ever.
+ *    limit; its requests are started only while the shard's reply_bytes are (pressure.c). Frames
+ *    half received may grow to twice the limit; past it their connection is closed, since waiting
+ *    for each other they could wait for ever.
  * 5. What is no request ends its connection as in Apache Kafka: nothing after it is read, what came
  *    before it is answered, then the connection is closed. A peer that has sent its end
  *    (shutdown) still gets its answers; one that is gone (reset) gets none, and what it waited for
@@ -37,7 +38,9 @@
 #define CONN_READS_PER_EVENT 4
 #define CONN_IOV_MAX 128
 
-#define FRAME_ROOM_FIRST ((size_t)64 << 10)
+#define FRAME_ROOM_FIRST ((size_t)4 << 10)
+/* Requests that are started before other connections have their turn. */
+#define CONN_STARTS_PER_STEP 16
 /* After a frame larger than this the next one's head is read alone, so that its body is received in
  * place instead of copied. */
 #define FRAME_LARGE_BYTES ((size_t)64 << 10)
@@ -80,16 +83,26 @@ static bool conn_has_output(const struct broker_conn *conn)
            BROKER_REQUEST_DONE;
 }
 
+static bool conn_has_queued(const struct broker_conn *conn)
+{
+    return !list_empty(&conn->requests) &&
+           LIST_ENTRY(conn->requests.prev, struct broker_request, node)->state ==
+               BROKER_REQUEST_QUEUED;
+}
+
 static void conn_update_want(struct broker_conn *conn)
 {
     struct broker_shard *shard = conn->shard;
     unsigned want = conn_may_read(conn) ? ENV_READABLE : 0;
     if (conn_has_output(conn))
         want |= ENV_WRITABLE;
-    bool starved = shard->queued_bytes >= shard->limits.queued_bytes && conn->frame == NULL;
-    list_remove(&conn->waiter);
-    if (starved)
-        list_push_back(&shard->starved, &conn->waiter);
+    bool reading = shard->queued_bytes >= shard->limits.queued_bytes && conn->frame == NULL;
+    /* One that has replies to take goes on when it takes them. */
+    bool answering =
+        conn->done_bytes == 0 && conn_has_queued(conn) && !broker_shard_may_answer(conn);
+    broker_shard_starve(shard, conn, reading, answering);
+    if ((want & ENV_WRITABLE) != 0 && (conn->wanted & ENV_WRITABLE) == 0)
+        conn->reply_since_ns = env_now_ns(shard->env);
     if (want != conn->wanted) {
         conn->wanted = want;
         env_stream_want(shard->env, conn->stream, want);
@@ -100,6 +113,7 @@ void broker_conn_accept(struct broker_shard *shard, const struct broker_listener
                         struct env_stream *take_stream)
 {
     if (shard->stopping) {
+        broker_depart(shard, listener, env_stream_peer(shard->env, take_stream));
         env_stream_close(shard->env, take_stream);
         return;
     }
@@ -109,7 +123,8 @@ void broker_conn_accept(struct broker_shard *shard, const struct broker_listener
     conn->stream = take_stream;
     conn->active_ns = env_now_ns(shard->env);
     list_init(&conn->dirty);
-    list_init(&conn->waiter);
+    list_init(&conn->starved);
+    list_init(&conn->unanswered);
     list_init(&conn->requests);
     list_push_back(&shard->conns, &conn->node);
     shard->conn_count++;
@@ -144,8 +159,10 @@ void broker_conn_free(struct broker_conn *conn)
     conn_drop_rest(conn);
     list_remove(&conn->node);
     list_remove(&conn->dirty);
-    list_remove(&conn->waiter);
+    list_remove(&conn->starved);
+    list_remove(&conn->unanswered);
     shard->conn_count--;
+    shard->counters.connections_closed++;
     mem_free(conn->software_name);
     mem_free(conn->software_version);
     mem_free(conn);
@@ -154,9 +171,10 @@ void broker_conn_free(struct broker_conn *conn)
 void broker_conn_close(struct broker_conn *conn, const char *why)
 {
     struct broker_shard *shard = conn->shard;
-    if (why != NULL)
+    if (why != NULL && log_limit_admits(&shard->closes, LOG_ROOM, env_now_ns(shard->env)))
         LOG_INFO("closed the connection of %s on %s: %s", conn_peer(conn), conn->listener->name,
                  why);
+    broker_depart(shard, conn->listener, conn_peer(conn));
     env_stream_close(shard->env, conn->stream);
     conn->stream = NULL;
     for (struct list *node; (node = list_pop_front(&conn->requests)) != NULL;) {
@@ -252,11 +270,12 @@ static const char *conn_frame_grow(struct broker_conn *conn, size_t room)
 static const char *conn_frame_begin(struct broker_conn *conn, const uint8_t *data, size_t size)
 {
     size_t room = conn->frame_trusted > FRAME_ROOM_FIRST ? conn->frame_trusted : FRAME_ROOM_FIRST;
+    while (room <= size)
+        room *= 4; /* as it grows afterwards */
     if (room > conn->frame_size)
         room = conn->frame_size;
-    if (room < size)
-        room = size;
     conn->frame_filled = 0;
+    conn->frame_since_ns = conn->active_ns;
     const char *why = conn_frame_grow(conn, room);
     if (why != NULL)
         return why;
@@ -467,7 +486,19 @@ static void conn_sent(struct broker_conn *conn, size_t sent)
         }
         sent -= left;
         conn->request_count--;
+        conn->reply_since_ns = conn->active_ns;
         broker_request_free(request);
+    }
+}
+
+/* The client does not take them now. */
+static void conn_slim(struct broker_conn *conn)
+{
+    LIST_FOR_EACH (node, &conn->requests) {
+        struct broker_request *request = LIST_ENTRY(node, struct broker_request, node);
+        if (request->state != BROKER_REQUEST_DONE)
+            break;
+        broker_request_slim(request);
     }
 }
 
@@ -495,8 +526,10 @@ static bool conn_write(struct broker_conn *conn)
         }
         size_t sent = 0;
         enum err err = env_stream_write(conn->shard->env, conn->stream, iov, count, &sent);
-        if (err == ERR_AGAIN)
+        if (err == ERR_AGAIN) {
+            conn_slim(conn);
             return true;
+        }
         if (err != ERR_OK) {
             broker_conn_close(conn, NULL);
             return false;
@@ -523,7 +556,7 @@ static void conn_forget_from(struct broker_conn *conn, struct broker_request *re
 }
 
 /* Starts what may start. */
-static void conn_start(struct broker_conn *conn)
+static void conn_start(struct broker_conn *conn, size_t *left)
 {
     LIST_FOR_EACH_SAFE (node, after, &conn->requests) {
         struct broker_request *request = LIST_ENTRY(node, struct broker_request, node);
@@ -534,8 +567,11 @@ static void conn_start(struct broker_conn *conn)
         bool overlaps = (request->api->flags & BROKER_API_OVERLAPS) != 0;
         if (conn->running_count > 0 && (!overlaps || conn->running_alone))
             break;
-        if (conn->done_bytes >= CONN_DONE_BYTES_MAX)
+        /* Producers' replies are small, and they are not stopped by consumers that do not read. */
+        bool full = !overlaps && !broker_shard_may_answer(conn);
+        if (conn->done_bytes >= CONN_DONE_BYTES_MAX || full || *left == 0)
             break;
+        (*left)--;
         const char *why = broker_dispatch_start(request);
         if (why != NULL) {
             conn_refuse(conn, why);
@@ -554,6 +590,7 @@ void broker_conn_step(struct broker_conn *conn)
         return;
     }
     size_t before;
+    size_t starts_left = CONN_STARTS_PER_STEP;
     do {
         if (conn->rest != NULL && conn_may_queue(conn)) {
             const char *why = conn_take_rest(conn);
@@ -561,12 +598,13 @@ void broker_conn_step(struct broker_conn *conn)
                 conn_refuse(conn, why);
         }
         conn->stepping = true;
-        conn_start(conn);
+        conn_start(conn, &starts_left);
         conn->stepping = false;
         before = conn->request_count;
         if (!conn_write(conn))
             return;
-    } while ((conn->request_count > 0 || conn->rest != NULL) && conn->request_count < before);
+    } while ((conn->request_count > 0 || conn->rest != NULL) && conn->request_count < before &&
+             starts_left > 0);
     list_remove(&conn->dirty);
     if (conn->ending && conn->request_count == 0 && conn->rest == NULL) {
         broker_conn_close(conn, NULL);
@@ -574,6 +612,8 @@ void broker_conn_step(struct broker_conn *conn)
     }
     conn_update_want(conn);
     broker_shard_wake_starved(conn->shard);
+    if (starts_left == 0)
+        broker_conn_wake(conn);
 }
 
 static void conn_on_event(struct env *env, struct env_stream *stream, void *context,

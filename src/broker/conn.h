@@ -12,9 +12,10 @@
 struct broker_listener;
 
 struct broker_conn {
-    struct list node;   /* in shard->conns, by last activity */
-    struct list dirty;  /* in shard->dirty */
-    struct list waiter; /* in shard->starved */
+    struct list node;       /* in shard->conns, by last activity */
+    struct list dirty;      /* in shard->dirty */
+    struct list starved;    /* in the shard's list of that name */
+    struct list unanswered; /* likewise */
     struct broker_shard *shard;
     const struct broker_listener *listener;
     struct env_stream *stream;
@@ -26,9 +27,10 @@ struct broker_conn {
     struct rcbuf *frame; /* NULL between frames */
     size_t frame_size;   /* what head says */
     size_t frame_filled;
-    size_t frame_room;    /* usable bytes of `frame`, and its part in shard->queued_bytes */
-    size_t frame_trusted; /* the largest frame that has come in whole */
-    size_t frame_last;    /* size of the one before this */
+    size_t frame_room;       /* usable bytes of `frame`, and its part in shard->queued_bytes */
+    uint64_t frame_since_ns; /* when its first byte came */
+    size_t frame_trusted;    /* the largest frame that has come in whole */
+    size_t frame_last;       /* size of the one before this */
     uint64_t frames;
 
     /* Bytes that were read with earlier frames, and wait until there may be more requests. */
@@ -39,9 +41,10 @@ struct broker_conn {
     struct list requests; /* all, by arrival */
     size_t request_count;
     size_t running_count;
-    bool running_alone; /* one that does not overlap is running */
-    size_t done_bytes;  /* of replies that are ready but not written */
-    unsigned wanted;    /* what the stream was last asked for */
+    bool running_alone;      /* one that does not overlap is running */
+    size_t done_bytes;       /* of replies that are ready but not written */
+    uint64_t reply_since_ns; /* when the first of them could have gone out */
+    unsigned wanted;         /* what the stream was last asked for */
     bool stepping; /* its handlers are being called: what they complete is seen without a wake */
     bool ending;   /* nothing more is read: answer what came, then close */
     bool aborting; /* the peer has gone and nobody waits: closed in the next step */

@@ -110,6 +110,7 @@ static enum err listener_bind(struct broker_listener *listener, char *why, size_
         .backlog = (int)conf_int(node->conf, CONF_BROKER_SOCKET_LISTEN_BACKLOG_SIZE),
         .send_buffer_bytes = (int)conf_int(node->conf, CONF_BROKER_SOCKET_SEND_BUFFER_BYTES),
         .receive_buffer_bytes = (int)conf_int(node->conf, CONF_BROKER_SOCKET_RECEIVE_BUFFER_BYTES),
+        .admit = broker_admit,
         .accept = listener_accept,
         .context = listener,
     };
@@ -129,6 +130,7 @@ static enum err listener_open(struct broker_listener *listener, char *why, size_
     if (err != ERR_OK)
         return listener_failed(listener, err, why, why_size);
     listener->open = true;
+    listener->accepting = true;
     listener_log(listener);
     return ERR_OK;
 }
@@ -160,6 +162,7 @@ enum err broker_listeners_open(struct broker_node *node, char *why, size_t why_s
 
 void broker_listeners_close(struct broker_node *node)
 {
+    broker_admission_stop(node);
     for (size_t i = 0; i < node->listener_count; i++) {
         if (node->listeners[i].listener != NULL)
             env_listener_close(broker_node_env(node), node->listeners[i].listener);

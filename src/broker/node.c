@@ -224,6 +224,7 @@ struct broker_node *broker_node_new(const struct broker_node_options *options)
     }
     dirs_init(node);
     broker_listeners_init(node);
+    broker_admission_init(node);
     return node;
 }
 
@@ -277,6 +278,7 @@ void broker_node_free(struct broker_node *node)
         mem_free(node->dirs[i].up);
         mem_free(node->dirs[i].down);
     }
+    broker_admission_deinit(node);
     mem_free(node->dirs);
     mem_free(node->listeners);
     mem_free(node->cluster_id);

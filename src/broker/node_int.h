@@ -23,6 +23,12 @@ struct node_start;
 struct node_stop;
 struct node_checkpoints;
 
+/* Tokens for new connections (admission.c). */
+struct broker_rate {
+    double tokens;
+    uint64_t at_ns; /* when they were counted; 0: never */
+};
+
 struct broker_listener {
     struct broker_node *node;
     const struct conf_listener *conf;
@@ -30,8 +36,30 @@ struct broker_listener {
     const char *name;
     bool controller;
     struct env_listener *listener; /* NULL while closed */
-    uint16_t port;                 /* real, once it was bound */
+    uint32_t conn_count;           /* admitted and not yet known to be closed */
+    struct broker_rate rate;
+    bool accepting;
+    bool full;
+    uint16_t port; /* real, once it was bound */
     bool open;
+};
+
+/* Connections of the whole node, by address and in all; [1]: those of controllers' listeners. */
+struct broker_admission {
+    struct hmap addresses;
+    uint32_t counts[2];
+    struct broker_rate rates[2];
+    struct env_timer again; /* when there are tokens again */
+    uint64_t refused;
+    struct log_limit lines;
+};
+
+/* A connection of a shard is closed: told to shard 0. */
+struct broker_departure {
+    struct broker_call call;
+    struct list node; /* in shard->departures */
+    struct broker_listener *listener;
+    char address[ENV_ADDRESS_BYTES];
 };
 
 /* A directory failed on one shard: told to shard 0, and from there to all. */
@@ -81,6 +109,7 @@ struct broker_node {
 
     struct broker_listener *listeners;
     size_t listener_count;
+    struct broker_admission admission;
 
     struct env_queue queue; /* jobs that belong to no directory */
     struct plog_host *host; /* of the metadata log, on shard 0 */
@@ -131,6 +160,20 @@ void broker_listeners_close(struct broker_node *node);
 /* What others are told to dial. */
 const char *broker_listener_host(const struct broker_listener *listener);
 uint16_t broker_listener_port(const struct broker_listener *listener);
+
+/* ---- admission.c ---- */
+
+void broker_admission_init(struct broker_node *node);
+/* Listeners are closed: nothing is accepted any more. */
+void broker_admission_stop(struct broker_node *node);
+void broker_admission_deinit(struct broker_node *node);
+/* For env_listen_options; the context is the listener. */
+bool broker_admit(struct env *env, void *context, const char *peer);
+/* On the shard of a connection that was admitted and is gone. */
+void broker_depart(struct broker_shard *shard, const struct broker_listener *listener,
+                   const char *peer);
+/* For a node that is thrown away. */
+void broker_departures_drop(struct broker_shard *shard);
 
 /* ---- node_start.c ---- */
 

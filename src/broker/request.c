@@ -56,6 +56,8 @@ void broker_request_free(struct broker_request *request)
     struct broker_shard *shard = request->shard;
     ASSERT(shard->queued_bytes >= request->charged_bytes);
     shard->queued_bytes -= request->charged_bytes;
+    ASSERT(shard->reply_bytes >= request->reply_charged);
+    shard->reply_bytes -= request->reply_charged;
     if (request->frame != NULL)
         rcbuf_unref(request->frame);
     for (size_t i = 0; i < request->held_count; i++)
@@ -88,6 +90,33 @@ void broker_request_pool_deinit(struct broker_shard *shard)
     for (struct list *node; (node = list_pop_front(&shard->requests)) != NULL;)
         request_destroy(LIST_ENTRY(node, struct broker_request, node));
     shard->request_pool_count = 0;
+}
+
+void broker_request_charge_reply(struct broker_request *request, size_t bytes)
+{
+    request->reply_charged += bytes;
+    request->shard->reply_bytes += bytes;
+}
+
+void broker_request_slim(struct broker_request *request)
+{
+    ASSERT(request->state == BROKER_REQUEST_DONE);
+    /* What the reply sends from where it is lies in held buffers, or else in the arena. */
+    if (request->body == NULL || (request->gather.count > 0 && request->held_count == 0))
+        return;
+    request->body = NULL;
+    request->handler = NULL;
+    request->data = NULL;
+    request->client_id = (struct wire_string){0};
+    if (request->frame != NULL)
+        rcbuf_unref(request->frame);
+    request->frame = NULL;
+    arena_reset(&request->arena);
+    size_t left = request->arena.used_bytes;
+    if (left < request->charged_bytes) {
+        request->shard->queued_bytes -= request->charged_bytes - left;
+        request->charged_bytes = left;
+    }
 }
 
 static void request_done(struct broker_request *request)
@@ -134,6 +163,7 @@ void broker_request_complete_version(struct broker_request *request, int16_t ver
         return;
     }
     request->reply_bytes = size;
+    broker_request_charge_reply(request, out->capacity);
     request_done(request);
 }
 

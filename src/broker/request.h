@@ -68,6 +68,7 @@ struct broker_request {
     const char *why;
     size_t sent_bytes;
     size_t reply_bytes;
+    size_t reply_charged; /* its part in shard->reply_bytes */
 };
 
 /*
@@ -86,6 +87,9 @@ void broker_request_complete_silent(struct broker_request *request);
  * is for the log. */
 void broker_request_abort(struct broker_request *request, const char *why);
 
+/* So many bytes of memory are about to be taken for the reply (those of its encoding are charged by
+ * themselves): until it is written they count among the shard's reply_bytes. */
+void broker_request_charge_reply(struct broker_request *request, size_t bytes);
 /* The reply's record fields point into this buffer: takes over the caller's reference and keeps it
  * until the reply is written. */
 void broker_request_hold(struct broker_request *request, struct rcbuf *take_buf);

@@ -17,6 +17,8 @@ void broker_request_pool_deinit(struct broker_shard *shard);
  */
 const char *broker_dispatch_frame(struct broker_conn *conn, struct rcbuf *buf, uint8_t *data,
                                   size_t size) MUST_USE;
+/* A DONE one whose reply waits for its client: what only the handler needed goes. */
+void broker_request_slim(struct broker_request *request);
 /* Decodes a QUEUED request and calls its handler. Returns NULL, or why the connection has to be
  * closed. */
 const char *broker_dispatch_start(struct broker_request *request) MUST_USE;

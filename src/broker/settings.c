@@ -178,6 +178,8 @@ void broker_settings_limits(const struct conf *conf, uint32_t shard_count,
     int64_t idle_ms = conf_int(conf, CONF_BROKER_CONNECTIONS_MAX_IDLE_MS);
     *out = (struct broker_limits){
         .request_bytes_max = (uint32_t)conf_int(conf, CONF_BROKER_SOCKET_REQUEST_MAX_BYTES),
+        .reply_bytes =
+            (size_t)conf_int(conf, CONF_BROKER_OTTLA_QUEUED_MAX_RESPONSE_BYTES) / shard_count + 1,
         .queued_bytes = (queued > 0 ? (size_t)queued : QUEUED_BYTES_DEFAULT) / shard_count + 1,
         .idle_ms_max =
             idle_ms < 0 || (uint64_t)idle_ms > IDLE_MS_MAX ? IDLE_MS_MAX : (uint64_t)idle_ms,

@@ -36,14 +36,6 @@ void broker_shard_flush_later(struct broker_shard *shard)
         env_timer_set(shard->env, &shard->flush, env_now_ns(shard->env));
 }
 
-void broker_shard_wake_starved(struct broker_shard *shard)
-{
-    if (list_empty(&shard->starved) || shard->queued_bytes >= shard->limits.queued_bytes)
-        return;
-    for (struct list *node; (node = list_pop_front(&shard->starved)) != NULL;)
-        broker_conn_wake(LIST_ENTRY(node, struct broker_conn, waiter));
-}
-
 struct rcbuf *broker_shard_scratch(struct broker_shard *shard)
 {
     if (shard->scratch != NULL && shard->scratch->refs > 1) {
@@ -98,7 +90,10 @@ void broker_shard_init(struct broker_shard *shard, struct broker_node *node, str
     list_init(&shard->orphans);
     list_init(&shard->requests);
     list_init(&shard->starved);
+    list_init(&shard->unanswered);
+    broker_shard_relief_init(shard);
     list_init(&shard->creations);
+    list_init(&shard->departures);
     env_timer_init(&shard->flush, shard_flush);
     env_timer_init(&shard->tick, shard_tick);
     env_timer_init(&shard->retention, shard_retention);
@@ -138,6 +133,7 @@ void broker_shard_drain(struct broker_shard *shard)
 {
     shard->stopping = true;
     env_timer_cancel(shard->env, &shard->tick);
+    env_timer_cancel(shard->env, &shard->relief);
     env_timer_cancel(shard->env, &shard->retention);
     broker_cleaner_stop(shard);
     LIST_FOR_EACH_SAFE (node, after, &shard->conns) {
@@ -172,6 +168,7 @@ void broker_shard_deinit(struct broker_shard *shard)
     }
     shard_drop_requests(&shard->orphans);
     broker_auto_create_drop(shard);
+    broker_departures_drop(shard);
     if (shard->replicas != NULL)
         replica_set_free(shard->replicas);
     broker_cleaner_free(shard);
@@ -181,7 +178,7 @@ void broker_shard_deinit(struct broker_shard *shard)
     broker_request_pool_deinit(shard);
     if (shard->scratch != NULL)
         rcbuf_unref(shard->scratch);
-    ASSERT(shard->queued_bytes == 0);
+    ASSERT(shard->queued_bytes == 0 && shard->reply_bytes == 0);
     meta_image_unref(shard->image);
     rcbuf_pool_free(shard->rcbufs);
 }

@@ -29,12 +29,15 @@ struct broker_counters {
     uint64_t bytes_in;
     uint64_t bytes_out;
     uint64_t frames_bad; /* connections closed for what they sent */
+    uint64_t connections_closed;
+    uint64_t connections_stalled; /* closed because they held bytes that others waited for */
 };
 
 /* Of the settings, for one shard. */
 struct broker_limits {
     uint32_t request_bytes_max; /* socket.request.max.bytes */
     size_t queued_bytes;        /* queued.max.request.bytes, this shard's part */
+    size_t reply_bytes;         /* ottla.queued.max.response.bytes, likewise */
     uint64_t idle_ms_max;       /* connections.max.idle.ms; huge where that is negative */
 };
 
@@ -73,15 +76,22 @@ struct broker_shard {
     size_t request_pool_count;
     struct rcbuf *scratch; /* what connections between two frames read into */
 
-    /* Bytes of frames that are being received or worked on; see conn.c on back-pressure. */
+    /* Bytes of frames that are being received or worked on, and of replies that are not written
+     * yet; see pressure.c. */
     size_t queued_bytes;
-    struct list starved; /* connections that wait for queued_bytes to fall */
+    size_t reply_bytes;
+    struct list starved;     /* connections that wait for queued_bytes to fall */
+    struct list unanswered;  /* connections that wait for reply_bytes to fall */
+    struct env_timer relief; /* set while any does */
+    bool relieving;
 
-    struct list creations; /* of topics that clients asked about (api/auto_create.c) */
+    struct list departures; /* connections that are closed, told to shard 0 (admission.c) */
+    struct list creations;  /* of topics that clients asked about (api/auto_create.c) */
 
     struct broker_limits limits;
     struct broker_counters counters;
     struct log_limit refusals; /* lines about connections closed for what they sent */
+    struct log_limit closes;   /* and for other reasons */
     bool serving;              /* its partitions are open: clients are read */
     bool stopping;             /* no new connections, nothing more is read */
 };
@@ -92,6 +102,9 @@ void broker_shard_init(struct broker_shard *shard, struct broker_node *node, str
 void broker_shard_start(struct broker_shard *shard);
 /* All connections are closed and all requests have ended, or the node is thrown away. */
 void broker_shard_deinit(struct broker_shard *shard);
+
+/* How large a reply may be now, where its handler can make it smaller. */
+size_t broker_shard_reply_room(const struct broker_shard *shard);
 
 /* The shard of this node that owns a partition. */
 uint32_t broker_shard_of(const struct broker_node *node, const struct uuid *topic_id,

@@ -7,15 +7,15 @@
  * conf/ids.h makes the enum of it and rows.c the table; the words are explained there.
  */
 SETTING(MAX_CONNECTION_CREATION_RATE, "max.connection.creation.rate", INT, "2147483647", FROM(0),
-    MEDIUM, CLUSTER_WIDE, LATER,
+    MEDIUM, CLUSTER_WIDE, SERVED,
     "Most new connections a second that the broker accepts.")
-SETTING(MAX_CONNECTIONS, "max.connections", INT, "2147483647", FROM(0), MEDIUM, CLUSTER_WIDE, LATER,
+SETTING(MAX_CONNECTIONS, "max.connections", INT, "2147483647", FROM(0), MEDIUM, CLUSTER_WIDE, SERVED,
     "Most connections that the broker keeps open.")
 SETTING(MAX_CONNECTIONS_PER_IP, "max.connections.per.ip", INT, "2147483647", FROM(0), MEDIUM,
-    CLUSTER_WIDE, LATER,
+    CLUSTER_WIDE, SERVED,
     "Most connections that the broker keeps open from one address.")
 SETTING(MAX_CONNECTIONS_PER_IP_OVERRIDES, "max.connections.per.ip.overrides", STRING, "", ANY,
-    MEDIUM, CLUSTER_WIDE, LATER,
+    MEDIUM, CLUSTER_WIDE, SERVED,
     "Exceptions from max.connections.per.ip, address:count, comma separated.")
 SETTING(MAX_INCREMENTAL_FETCH_SESSION_CACHE_SLOTS, "max.incremental.fetch.session.cache.slots", INT,
     "1000", FROM(0), MEDIUM, READ_ONLY, SERVED,
@@ -114,6 +114,10 @@ SETTING(OTTLA_DISK_THREADS, "ottla.disk.threads", INT, "2", BETWEEN(1, 256), MED
 SETTING(OTTLA_LOG_LEVEL, "ottla.log.level", STRING, "info", ONE_OF("debug,info,warn,error"), MEDIUM,
     READ_ONLY, SERVED,
     "Least importance of log lines that are written.")
+SETTING(OTTLA_QUEUED_MAX_RESPONSE_BYTES, "ottla.queued.max.response.bytes", LONG, "268435456",
+    FROM(1048576), MEDIUM, READ_ONLY, SERVED,
+    "Bytes of replies that clients have not taken yet, above which the broker answers no more and "
+    "closes the connections that have taken nothing for the longest time.")
 SETTING(OTTLA_RETENTION_BY_APPEND_TIME, "ottla.retention.by.append.time", BOOLEAN, "false", ANY,
     MEDIUM, READ_ONLY, SERVED,
     "For retention a segment is never younger than its last append, so that a record stamped in the "

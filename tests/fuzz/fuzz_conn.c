@@ -137,6 +137,8 @@ static void world_init(struct world *world)
     world->shard->image = image_new();
     broker_shard_serve(world->shard);
     world->stream = fake_stream_new(&world->fake);
+    bool admitted = broker_admit(&world->fake.env, &world->node->listeners[0], "192.0.2.1:40000");
+    ASSERT(admitted);
     broker_conn_accept(world->shard, &world->node->listeners[0], world->stream);
 }
 

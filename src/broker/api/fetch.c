@@ -198,7 +198,10 @@ static size_t reply_bytes_max(const struct fetch *fetch)
     if (message->max_bytes < most)
         most = message->max_bytes;
     size_t bytes = most > 0 ? (size_t)most : 0;
-    return bytes < REPLY_BYTES_MAX ? bytes : REPLY_BYTES_MAX;
+    size_t room = broker_shard_reply_room(fetch->request->shard);
+    if (room > REPLY_BYTES_MAX)
+        room = REPLY_BYTES_MAX;
+    return bytes < room ? bytes : room;
 }
 
 /* A slice of the buffer for each partition, in the order of the request, until the bytes are used
@@ -226,6 +229,8 @@ static void fetch_allot(struct fetch *fetch)
     if (total == 0)
         return;
     fetch->records = rcbuf_new(fetch->request->shard->rcbufs, total);
+    if (fetch->records != NULL)
+        broker_request_charge_reply(fetch->request, fetch->records->capacity);
     uint8_t *out = fetch->records == NULL ? NULL : fetch->records->data;
     for (size_t i = 0; out != NULL && i < fetch->context.count; i++) {
         if (fetch->entries[i].out_size == 0)
@@ -267,6 +272,7 @@ static bool fetch_reread(struct fetch *fetch)
         fetch->entries[i].out = NULL;
     if (fetch->records == NULL)
         return false;
+    broker_request_charge_reply(fetch->request, fetch->records->capacity);
     large->out = fetch->records->data;
     large->out_size = large->first_batch_bytes;
     leg_call(large->leg, FETCH_LEG_READ);

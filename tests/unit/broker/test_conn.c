@@ -72,6 +72,7 @@ struct fixture {
 static struct env_stream *client(struct fixture *f)
 {
     struct env_stream *stream = fake_stream_new(&f->fake);
+    assert_true(broker_admit(&f->fake.env, &f->node->listeners[0], "192.0.2.1:40000"));
     broker_conn_accept(f->shard, &f->node->listeners[0], stream);
     return stream;
 }
@@ -213,7 +214,7 @@ static void test_replies_of_a_turn_leave_together(void **state)
     fake_env_settle(&f->fake);
     for (int32_t i = 0; i < 20; i++)
         assert_int_equal(reply(f->stream, NULL), i);
-    assert_int_equal(f->stream->writes, 1);
+    assert_int_equal(f->stream->writes, 2); /* sixteen requests a turn */
 }
 
 static void test_order_of_overlapping_requests(void **state)
@@ -648,6 +649,141 @@ static void test_idle_limits(void **state)
     }
 }
 
+/* A producer of half a frame that does not go on holds up others for a second at most. */
+static void test_half_frames_under_pressure(void **state)
+{
+    struct fixture *f = *state;
+    struct env_stream *halves[4];
+    for (int i = 0; i < 4; i++) {
+        halves[i] = client(f);
+        /* One whole frame first, so that the next may claim as much at once. */
+        parked_count = 0;
+        send_produce(halves[i], 1, 900000);
+        for (int turns = 0; turns < 20; turns++)
+            fake_env_settle(&f->fake);
+        for (size_t p = 0; p < parked_count; p++)
+            answer(parked[p]);
+        fake_env_settle(&f->fake);
+        fake_stream_give(halves[i], "\x00\x0d\xbb\xa0\x00\x00", 6); /* 900000 to come */
+        fake_env_settle(&f->fake);
+    }
+    parked_count = 0;
+    assert_true(f->shard->queued_bytes >= f->shard->limits.queued_bytes);
+    struct env_stream *other = client(f);
+    send(other, WIRE_API_API_VERSIONS, 4, 7);
+    fake_env_settle(&f->fake);
+    assert_int_equal(reply(other, NULL), -1);
+    fake_env_pass_ms(&f->fake, 1000);
+    assert_int_equal(reply(other, NULL), 7);
+    assert_in_range(f->shard->counters.connections_stalled, 1, 4);
+    assert_false(other->closed);
+    size_t closed = 0;
+    for (int i = 0; i < 4; i++)
+        closed += halves[i]->closed;
+    assert_int_equal(closed, f->shard->counters.connections_stalled);
+    /* Nobody waits any more: the others may be as slow as they like. */
+    fake_env_pass_ms(&f->fake, 100000);
+    assert_int_equal(closed, f->shard->counters.connections_stalled);
+}
+
+/* A reply of so many bytes, as a Fetch makes it. */
+static void answer_large(struct fixture *f, struct broker_request *request, size_t bytes)
+{
+    struct rcbuf *records = rcbuf_new(f->shard->rcbufs, bytes);
+    broker_request_charge_reply(request, records->capacity);
+    memset(records->data, 7, bytes);
+    struct wire_fetch_response *message = BROKER_REPLY(request, fetch_response);
+    message->responses.items =
+        BROKER_REPLY_ARRAY(request, fetch_response_fetchable_topic_response, 1);
+    message->responses.count = 1;
+    message->responses.items[0].topic = WIRE_STRING("t");
+    message->responses.items[0].partitions.items =
+        BROKER_REPLY_ARRAY(request, fetch_response_partition_data, 1);
+    message->responses.items[0].partitions.count = 1;
+    message->responses.items[0].partitions.items[0].records = wire_bytes_of(records->data, bytes);
+    broker_request_hold(request, records);
+    broker_request_complete(request, message);
+}
+
+static void test_readers_that_do_not_read_under_pressure(void **state)
+{
+    struct fixture *f = *state;
+    f->shard->limits.reply_bytes = 4 << 20;
+    size_t room = broker_shard_reply_room(f->shard);
+    assert_int_equal(room, 1 << 20);
+    struct env_stream *deaf[6];
+    for (int i = 0; i < 6; i++) {
+        deaf[i] = client(f);
+        deaf[i]->write_room = 100;
+        send(deaf[i], WIRE_API_FETCH, 12, i);
+        fake_env_settle(&f->fake);
+    }
+    assert_int_equal(parked_count, 6);
+    for (int i = 0; i < 6; i++)
+        answer_large(f, parked[i], 1 << 20);
+    fake_env_settle(&f->fake);
+    assert_true(f->shard->reply_bytes >= f->shard->limits.reply_bytes);
+    assert_int_equal(broker_shard_reply_room(f->shard), 64 << 10);
+    /* Producers go on; others wait, a second at most. */
+    parked_count = 0;
+    struct env_stream *producer = client(f);
+    struct env_stream *consumer = client(f);
+    send(producer, WIRE_API_PRODUCE, 9, 1);
+    send(consumer, WIRE_API_FETCH, 12, 2);
+    fake_env_settle(&f->fake);
+    assert_int_equal(parked_count, 1);
+    answer(parked[0]);
+    fake_env_settle(&f->fake);
+    assert_int_equal(reply(producer, NULL), 1);
+    deaf[5]->write_room = 100; /* reads a little, and is spared */
+    fake_env_pass_ms(&f->fake, 999);
+    assert_int_equal(parked_count, 1);
+    fake_env_pass_ms(&f->fake, 1);
+    assert_int_equal(parked_count, 2);
+    answer(parked[1]);
+    fake_env_settle(&f->fake);
+    assert_int_equal(reply(consumer, NULL), 2);
+    assert_true(f->shard->reply_bytes < f->shard->limits.reply_bytes);
+    assert_true(deaf[0]->closed && deaf[1]->closed);
+    assert_false(deaf[5]->closed);
+    assert_int_equal(f->shard->counters.connections_stalled, 5);
+}
+
+/* What a reply waits with is the reply. */
+static void test_waiting_replies_are_slim(void **state)
+{
+    struct fixture *f = *state;
+    f->stream->write_room = 10;
+    send(f->stream, WIRE_API_METADATA, 9, 1);
+    fake_env_settle(&f->fake);
+    (void)arena_must_alloc(&parked[0]->arena, 3 << 20);
+    answer(parked[0]);
+    fake_env_settle(&f->fake);
+    assert_in_range(parked[0]->arena.used_bytes, 0, 1 << 20);
+    assert_in_range(f->shard->queued_bytes, 0, 1 << 20);
+    f->stream->write_room = SIZE_MAX;
+    fake_env_settle(&f->fake);
+    assert_int_equal(reply(f->stream, NULL), 1);
+}
+
+/* One connection's many requests leave the others their turns. */
+static void test_turns(void **state)
+{
+    struct fixture *f = *state;
+    struct env_stream *greedy = client(f);
+    struct env_stream *modest = client(f);
+    for (int32_t i = 0; i < 60; i++)
+        send(greedy, WIRE_API_API_VERSIONS, 4, i);
+    send(modest, WIRE_API_API_VERSIONS, 4, 1);
+    fake_env_turn(&f->fake);
+    size_t size;
+    assert_int_equal(reply(modest, &size), 1);
+    assert_int_equal(greedy->out.size, 16 * (size + 4));
+    fake_env_settle(&f->fake);
+    for (int32_t i = 0; i < 60; i++)
+        assert_int_equal(reply(greedy, NULL), i);
+}
+
 static void test_drain(void **state)
 {
     struct fixture *f = *state;
@@ -753,6 +889,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_gathered_replies, setup, teardown),
         cmocka_unit_test_setup_teardown(test_idle_connections, setup, teardown),
         cmocka_unit_test(test_idle_limits),
+        cmocka_unit_test_setup_teardown(test_half_frames_under_pressure, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_readers_that_do_not_read_under_pressure, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_waiting_replies_are_slim, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_turns, setup, teardown),
         cmocka_unit_test_setup_teardown(test_drain, setup, teardown),
         cmocka_unit_test_setup_teardown(test_before_it_serves, setup, teardown),
         cmocka_unit_test_setup_teardown(test_garbage, setup, teardown),
