@@ -14,6 +14,8 @@ static const struct cli_command *const own_commands[] = {
     &cli_config_show,
     &cli_config_explain,
     &cli_config_doc,
+    &cli_log_dump,
+    &cli_log_verify,
     &cli_storage_format,
     &cli_storage_info,
     &cli_storage_random_uuid,

@@ -49,6 +49,8 @@ extern const struct cli_command cli_config_show;
 extern const struct cli_command cli_config_check;
 extern const struct cli_command cli_config_explain;
 extern const struct cli_command cli_config_doc;
+extern const struct cli_command cli_log_dump;
+extern const struct cli_command cli_log_verify;
 extern const struct cli_command cli_storage_format;
 extern const struct cli_command cli_storage_info;
 extern const struct cli_command cli_storage_random_uuid;

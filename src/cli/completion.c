@@ -140,7 +140,7 @@ static void complete_settings(const struct cli_call *call, const char *current,
 /* An option's value, or an argument, by the word that the help has for it. */
 static void complete_value(const struct cli_call *call, const char *kind, const char *current)
 {
-    if (strcmp(kind, "FILE") == 0 || strcmp(kind, "FOLDER") == 0) {
+    if (strncmp(kind, "FILE", 4) == 0 || strncmp(kind, "FOLDER", 6) == 0) {
         fputs(":files\n", call->out);
     } else if (strcmp(kind, "name=value") == 0) {
         complete_settings(call, current, CONF_SCOPE_BROKER, "=");
@@ -154,6 +154,11 @@ static void complete_value(const struct cli_call *call, const char *kind, const 
         for (int level = META_VERSION_MAX; level >= META_VERSION_MIN; level--)
             if (meta_version_name((int16_t)level) != NULL)
                 candidate(call, current, meta_version_name((int16_t)level), "", "release");
+    } else if (strcmp(kind, "DECODER") == 0) {
+        static const char *const names[] = {"metadata", "offsets",    "transactions",
+                                            "share",    "remote-log", "text"};
+        for (size_t i = 0; i < ARRAY_COUNT(names); i++)
+            candidate(call, current, names[i], "", "decoder");
     } else if (strcmp(kind, "bash|zsh|fish") == 0) {
         for (size_t i = 0; i < ARRAY_COUNT(scripts); i++)
             candidate(call, current, scripts[i].shell, "", "shell");

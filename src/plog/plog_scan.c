@@ -2,10 +2,17 @@
 
 #include "plog/plog_int.h"
 
+#include "base/hash.h"
 #include "base/mem.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#define PIECE_BYTES ((size_t)1 << 20)
+/* Where a header has them (wire/batch.h). */
+#define BATCH_MAGIC_AT 16
+#define BATCH_CRC_FROM 21
+#define BATCH_ATTRIBUTES_KNOWN 0x7f
 
 struct listing {
     struct plog_scan_folder *out;
@@ -125,6 +132,28 @@ static enum err torn(struct plog_scan *scan, enum plog_scan_verdict *out_verdict
     return err;
 }
 
+/* Is the checksum of the batch at the position right? In pieces. */
+static enum err check_pieces(struct plog_scan *scan, uint64_t position,
+                             const struct batch_header *header, bool *out_good)
+{
+    uint32_t crc = 0;
+    uint64_t end = position + header->size;
+    uint8_t *piece = mem_try_alloc(PIECE_BYTES);
+    enum err err = piece == NULL ? ERR_NOMEM : ERR_OK;
+    for (uint64_t at = position + BATCH_CRC_FROM; err == ERR_OK && at < end;) {
+        size_t got, wanted = end - at < PIECE_BYTES ? (size_t)(end - at) : PIECE_BYTES;
+        err = disk_read(scan->disk, scan->file, piece, wanted, at, &got);
+        if (err == ERR_OK && got == 0)
+            err = ERR_IO; /* shorter than it was */
+        if (err == ERR_OK)
+            crc = crc32c(crc, piece, got);
+        at += got;
+    }
+    mem_free(piece);
+    *out_good = err == ERR_OK && crc == header->crc;
+    return err;
+}
+
 enum err plog_scan_next(struct plog_scan *scan, enum plog_scan_verdict *out_verdict,
                         uint64_t *out_position, struct batch_view *out)
 {
@@ -145,18 +174,65 @@ enum err plog_scan_next(struct plog_scan *scan, enum plog_scan_verdict *out_verd
         batch_header_read(scan->data, BATCH_HEADER_BYTES, &header) != ERR_OK ||
         header.size > scan->size_bytes - scan->position)
         return torn(scan, out_verdict);
-    err = reserve(scan, header.size);
-    if (err == ERR_OK)
-        err = disk_read(scan->disk, scan->file, scan->data, header.size, scan->position, &got);
-    if (err == ERR_OK && got < header.size)
-        err = ERR_IO;
+    struct batch_header checked;
+    bool sane = plog_header_read(scan->data, &checked) == ERR_OK, good = false;
+    bool kept = header.size <= PLOG_SCAN_BATCH_BYTES_MAX;
+    if (kept) {
+        err = reserve(scan, header.size);
+        if (err == ERR_OK)
+            err = disk_read(scan->disk, scan->file, scan->data, header.size, scan->position, &got);
+        if (err == ERR_OK && got < header.size)
+            err = ERR_IO;
+        good = err == ERR_OK && batch_check_crc(scan->data, header.size) == ERR_OK;
+    } else {
+        err = check_pieces(scan, scan->position, &header, &good);
+    }
     if (err != ERR_OK)
         return err;
-    struct batch_header checked;
-    bool good = batch_check_crc(scan->data, header.size) == ERR_OK &&
-                plog_header_read(scan->data, &checked) == ERR_OK;
-    *out_verdict = good ? PLOG_SCAN_BATCH : PLOG_SCAN_DAMAGED;
-    *out = (struct batch_view){scan->data, header};
+    *out_verdict = good && sane ? PLOG_SCAN_BATCH : PLOG_SCAN_DAMAGED;
+    *out = (struct batch_view){kept ? scan->data : NULL, header};
     scan->position += header.size;
     return ERR_OK;
+}
+
+/* A place where a header could begin; the checksum decides. */
+static bool is_plausible(const struct plog_scan *scan, const uint8_t *data, uint64_t position,
+                         struct batch_header *out)
+{
+    return data[BATCH_MAGIC_AT] == BATCH_MAGIC && plog_header_read(data, out) == ERR_OK &&
+           out->attributes <= BATCH_ATTRIBUTES_KNOWN && out->size <= scan->size_bytes - position;
+}
+
+enum err plog_scan_find(struct plog_scan *scan, uint64_t from, bool *out_found)
+{
+    uint64_t tried_max = 4 * scan->size_bytes + PIECE_BYTES;
+    enum err err = ERR_OK;
+    *out_found = false;
+    uint8_t *window = mem_try_alloc(PIECE_BYTES);
+    if (window == NULL)
+        return ERR_NOMEM;
+    while (err == ERR_OK && !*out_found && from < scan->size_bytes) {
+        size_t got;
+        err = disk_read(scan->disk, scan->file, window, PIECE_BYTES, from, &got);
+        if (err != ERR_OK || got < BATCH_HEADER_BYTES)
+            break;
+        size_t places = got - BATCH_HEADER_BYTES + 1;
+        for (size_t i = 0; i < places && err == ERR_OK && !*out_found; i++) {
+            struct batch_header header;
+            if (!is_plausible(scan, window + i, from + i, &header))
+                continue;
+            if (scan->tried_bytes > tried_max)
+                goto done;
+            scan->tried_bytes += header.size;
+            err = check_pieces(scan, from + i, &header, out_found);
+            if (*out_found)
+                scan->position = from + i;
+        }
+        from += places;
+    }
+done:
+    mem_free(window);
+    if (!*out_found)
+        scan->position = scan->size_bytes;
+    return err;
 }
