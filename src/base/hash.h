@@ -17,6 +17,9 @@ uint32_t crc32c_portable(uint32_t crc, const void *data, size_t size);
  * (hash & 0x7fffffff) % count. */
 uint32_t murmur2(const void *data, size_t size);
 
+/* XXH3 of 64 bits without a seed: what a consumer group's metadata hash is made with (KIP-1101). */
+uint64_t xxh3_64(const void *data, size_t size);
+
 /* java.lang.String.hashCode of UTF-8 text: what picks a group's or transaction's coordinator
  * partition. */
 int32_t java_string_hash(const char *utf8, size_t size);

@@ -47,6 +47,8 @@ const struct broker_api broker_apis[] = {
     {WIRE_API_DESCRIBE_CLUSTER,              0, 2,   0,               BOTH,              broker_api_describe_cluster},
     {WIRE_API_DESCRIBE_PRODUCERS,            0, 0,   0,               BROKER_API_BROKER, broker_api_describe_producers},
     {WIRE_API_UNREGISTER_BROKER,             0, 0,   0,               BOTH,              broker_api_by_controller},
+    {WIRE_API_CONSUMER_GROUP_HEARTBEAT,      0, 1,   0,               BROKER_API_BROKER, broker_api_consumer_group_heartbeat},
+    {WIRE_API_CONSUMER_GROUP_DESCRIBE,       0, 1,   0,               BROKER_API_BROKER, broker_api_consumer_group_describe},
     {WIRE_API_LIST_CONFIG_RESOURCES,         0, 1,   0,               BROKER_API_BROKER, broker_api_list_config_resources},
     {WIRE_API_DESCRIBE_TOPIC_PARTITIONS,     0, 0,   0,               BROKER_API_BROKER, broker_api_describe_topic_partitions},
 };

@@ -177,44 +177,44 @@ SETTING(FOLLOWER_FETCH_LAST_TIERED_OFFSET_ENABLE, "follower.fetch.last.tiered.of
     "An empty follower starts at the first offset that is not in remote storage instead of at the "
     "log's start.")
 SETTING(GROUP_CONSUMER_ASSIGNMENT_INTERVAL_MS, "group.consumer.assignment.interval.ms", INT, "1000",
-    FROM(0), MEDIUM, CLUSTER_WIDE, LATER,
+    FROM(0), MEDIUM, CLUSTER_WIDE, SERVED,
     "Least time between two assignments of one consumer group, so that many joins share one.")
 SETTING(GROUP_CONSUMER_ASSIGNORS, "group.consumer.assignors", LIST, "uniform,range", DISTINCT(FULL),
-    MEDIUM, READ_ONLY, LATER,
+    MEDIUM, READ_ONLY, SERVED,
     "Assignors for consumer groups, the default first: uniform, range or a Java class.")
 SETTING(GROUP_CONSUMER_HEARTBEAT_INTERVAL_MS, "group.consumer.heartbeat.interval.ms", INT, "5000",
-    FROM(1), MEDIUM, READ_ONLY, LATER,
+    FROM(1), MEDIUM, READ_ONLY, SERVED,
     "Heartbeat interval told to members of consumer groups.")
 SETTING(GROUP_CONSUMER_MAX_ASSIGNMENT_INTERVAL_MS, "group.consumer.max.assignment.interval.ms", INT,
-    "15000", FROM(0), MEDIUM, READ_ONLY, LATER,
+    "15000", FROM(0), MEDIUM, READ_ONLY, SERVED,
     "Most that a group may set for consumer.assignment.interval.ms.")
 SETTING(GROUP_CONSUMER_MAX_HEARTBEAT_INTERVAL_MS, "group.consumer.max.heartbeat.interval.ms", INT,
-    "15000", FROM(1), MEDIUM, READ_ONLY, LATER,
+    "15000", FROM(1), MEDIUM, READ_ONLY, SERVED,
     "Most that a group may set for consumer.heartbeat.interval.ms.")
 SETTING(GROUP_CONSUMER_MAX_SESSION_TIMEOUT_MS, "group.consumer.max.session.timeout.ms", INT,
-    "60000", FROM(1), MEDIUM, READ_ONLY, LATER,
+    "60000", FROM(1), MEDIUM, READ_ONLY, SERVED,
     "Most that a group may set for consumer.session.timeout.ms.")
 SETTING(GROUP_CONSUMER_MAX_SIZE, "group.consumer.max.size", INT, "2147483647", FROM(1), MEDIUM,
-    READ_ONLY, LATER,
+    READ_ONLY, SERVED,
     "Most members of one consumer group.")
 SETTING(GROUP_CONSUMER_MIGRATION_POLICY, "group.consumer.migration.policy", STRING, "bidirectional",
     ONE_OF_ANY_CASE("DISABLED,DOWNGRADE,UPGRADE,BIDIRECTIONAL"), MEDIUM, READ_ONLY, LATER,
     "Whether groups may change between the classic and the consumer protocol, and in which "
     "direction.")
 SETTING(GROUP_CONSUMER_MIN_ASSIGNMENT_INTERVAL_MS, "group.consumer.min.assignment.interval.ms", INT,
-    "0", FROM(0), MEDIUM, READ_ONLY, LATER,
+    "0", FROM(0), MEDIUM, READ_ONLY, SERVED,
     "Least that a group may set for consumer.assignment.interval.ms.")
 SETTING(GROUP_CONSUMER_MIN_HEARTBEAT_INTERVAL_MS, "group.consumer.min.heartbeat.interval.ms", INT,
-    "5000", FROM(1), MEDIUM, READ_ONLY, LATER,
+    "5000", FROM(1), MEDIUM, READ_ONLY, SERVED,
     "Least that a group may set for consumer.heartbeat.interval.ms.")
 SETTING(GROUP_CONSUMER_MIN_SESSION_TIMEOUT_MS, "group.consumer.min.session.timeout.ms", INT,
-    "45000", FROM(1), MEDIUM, READ_ONLY, LATER,
+    "45000", FROM(1), MEDIUM, READ_ONLY, SERVED,
     "Least that a group may set for consumer.session.timeout.ms.")
 SETTING(GROUP_CONSUMER_REGEX_REFRESH_INTERVAL_MS, "group.consumer.regex.refresh.interval.ms", INT,
-    "600000", FROM(10000), MEDIUM | INTERNAL, READ_ONLY, LATER,
+    "600000", FROM(10000), MEDIUM | INTERNAL, READ_ONLY, SERVED,
     "How often the topics that match a group's regular expressions are looked up again.")
 SETTING(GROUP_CONSUMER_SESSION_TIMEOUT_MS, "group.consumer.session.timeout.ms", INT, "45000",
-    FROM(1), MEDIUM, READ_ONLY, LATER,
+    FROM(1), MEDIUM, READ_ONLY, SERVED,
     "A member of a consumer group is removed after this long without a heartbeat.")
 SETTING(GROUP_COORDINATOR_APPEND_LINGER_MS, "group.coordinator.append.linger.ms", INT, "-1",
     FROM(-1), MEDIUM, READ_ONLY, LATER,
@@ -228,7 +228,7 @@ SETTING(GROUP_COORDINATOR_CACHED_BUFFER_MAX_BYTES, "group.coordinator.cached.buf
     "shared pool.")
 SETTING(GROUP_COORDINATOR_REBALANCE_PROTOCOLS, "group.coordinator.rebalance.protocols", LIST,
     "classic,consumer,streams", LIST_OF("consumer,classic,share,streams", FULL), MEDIUM, READ_ONLY,
-    LATER,
+    SERVED,
     "Group protocols that are served: classic, consumer, share, streams.")
 SETTING(GROUP_COORDINATOR_THREADS, "group.coordinator.threads", INT, "4", FROM(1), HIGH, READ_ONLY,
     ACCEPTED,
@@ -386,35 +386,35 @@ SETTING(LISTENERS, "listeners", LIST, "PLAINTEXT://:9092", DISTINCT(FULL), HIGH,
     "Addresses to listen on, NAME://host:port, comma separated; an empty host is every address of "
     "the machine.")
 SETTING(LOG_CLEANER_BACKOFF_MS, "log.cleaner.backoff.ms", LONG, "15000", FROM(0), MEDIUM,
-    CLUSTER_WIDE, SERVED,
+    CLUSTER_WIDE, LATER,
     "How long the cleaner waits when no log needs cleaning.")
 SETTING(LOG_CLEANER_DEDUPE_BUFFER_SIZE, "log.cleaner.dedupe.buffer.size", LONG, "134217728", ANY,
-    MEDIUM, CLUSTER_WIDE, SERVED,
+    MEDIUM, CLUSTER_WIDE, LATER,
     "Memory for the cleaner's maps of keys, all threads together.")
 SETTING(LOG_CLEANER_DELETE_RETENTION_MS, "log.cleaner.delete.retention.ms", LONG, "86400000",
-    FROM(0), MEDIUM, CLUSTER_WIDE, SERVED,
+    FROM(0), MEDIUM, CLUSTER_WIDE, LATER,
     "How long compacted topics keep markers of deleted keys.")
-SETTING(LOG_CLEANER_ENABLE, "log.cleaner.enable", BOOLEAN, "true", ANY, MEDIUM, READ_ONLY, SERVED,
+SETTING(LOG_CLEANER_ENABLE, "log.cleaner.enable", BOOLEAN, "true", ANY, MEDIUM, READ_ONLY, LATER,
     "Run the cleaner, without which compacted topics grow for ever.")
 SETTING(LOG_CLEANER_IO_BUFFER_LOAD_FACTOR, "log.cleaner.io.buffer.load.factor", DOUBLE, "0.9", ANY,
-    MEDIUM, CLUSTER_WIDE, SERVED,
+    MEDIUM, CLUSTER_WIDE, LATER,
     "How full the cleaner's map of keys may get.")
 SETTING(LOG_CLEANER_IO_BUFFER_SIZE, "log.cleaner.io.buffer.size", INT, "524288", FROM(0), MEDIUM,
-    CLUSTER_WIDE, SERVED,
+    CLUSTER_WIDE, LATER,
     "Memory for the cleaner's reads and writes, all threads together.")
 SETTING(LOG_CLEANER_IO_MAX_BYTES_PER_SECOND, "log.cleaner.io.max.bytes.per.second", DOUBLE,
-    "1.7976931348623157E308", ANY, MEDIUM, CLUSTER_WIDE, SERVED,
+    "1.7976931348623157E308", ANY, MEDIUM, CLUSTER_WIDE, LATER,
     "Most bytes a second that the cleaner reads and writes.")
 SETTING(LOG_CLEANER_MAX_COMPACTION_LAG_MS, "log.cleaner.max.compaction.lag.ms", LONG,
-    "9223372036854775807", FROM(1), MEDIUM, CLUSTER_WIDE, SERVED,
+    "9223372036854775807", FROM(1), MEDIUM, CLUSTER_WIDE, LATER,
     "A record of a compacted topic is compacted at the latest after this time.")
 SETTING(LOG_CLEANER_MIN_CLEANABLE_RATIO, "log.cleaner.min.cleanable.ratio", DOUBLE, "0.5",
-    BETWEEN_REAL(0, 1), MEDIUM, CLUSTER_WIDE, SERVED,
+    BETWEEN_REAL(0, 1), MEDIUM, CLUSTER_WIDE, LATER,
     "Least part of a log that must be uncleaned for the cleaner to take it.")
 SETTING(LOG_CLEANER_MIN_COMPACTION_LAG_MS, "log.cleaner.min.compaction.lag.ms", LONG, "0", FROM(0),
-    MEDIUM, CLUSTER_WIDE, SERVED,
+    MEDIUM, CLUSTER_WIDE, LATER,
     "A record of a compacted topic stays as it is for at least this time.")
-SETTING(LOG_CLEANER_THREADS, "log.cleaner.threads", INT, "1", FROM(0), MEDIUM, CLUSTER_WIDE, SERVED,
+SETTING(LOG_CLEANER_THREADS, "log.cleaner.threads", INT, "1", FROM(0), MEDIUM, CLUSTER_WIDE, LATER,
     "Logs that are cleaned side by side.")
 SETTING(LOG_CLEANUP_POLICY, "log.cleanup.policy", LIST, "delete", LIST_OF("compact,delete", EMPTY),
     MEDIUM, CLUSTER_WIDE, SERVED,

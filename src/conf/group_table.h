@@ -7,13 +7,13 @@
  * conf/ids.h makes the enum of it and rows.c the table; the words are explained there.
  */
 SETTING(CONSUMER_ASSIGNMENT_INTERVAL_MS, "consumer.assignment.interval.ms", INT, "1000", FROM(0),
-    MEDIUM, "group.consumer.assignment.interval.ms", LATER,
+    MEDIUM, "group.consumer.assignment.interval.ms", SERVED,
     "Least time between two assignments of the group, so that many joins share one.")
 SETTING(CONSUMER_HEARTBEAT_INTERVAL_MS, "consumer.heartbeat.interval.ms", INT, "5000", FROM(1),
-    MEDIUM, "group.consumer.heartbeat.interval.ms", LATER,
+    MEDIUM, "group.consumer.heartbeat.interval.ms", SERVED,
     "Heartbeat interval told to the group's members.")
 SETTING(CONSUMER_SESSION_TIMEOUT_MS, "consumer.session.timeout.ms", INT, "45000", FROM(1), MEDIUM,
-    "group.consumer.session.timeout.ms", LATER,
+    "group.consumer.session.timeout.ms", SERVED,
     "A member is removed after this long without a heartbeat.")
 SETTING(SHARE_ASSIGNMENT_INTERVAL_MS, "share.assignment.interval.ms", INT, "1000", FROM(0), MEDIUM,
     "group.share.assignment.interval.ms", LATER,

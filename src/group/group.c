@@ -45,6 +45,9 @@ static const struct {
     [GROUP_OP_DESCRIBE] = {group_describe, group_describe_error, .reads = true},
     [GROUP_OP_LIST] = {group_list, group_list_error, .reads = true},
     [GROUP_OP_DELETE] = {group_delete, group_delete_error},
+    [GROUP_OP_CONSUMER_BEAT] = {group_consumer_heartbeat, group_consumer_heartbeat_error},
+    [GROUP_OP_CONSUMER_DESCRIBE] = {group_consumer_describe, group_consumer_describe_error,
+                                    .reads = true},
 };
 
 static void *error_join(const struct group_call *call, int16_t error)

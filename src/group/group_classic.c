@@ -22,9 +22,8 @@ static struct wire_string text_new(struct wire_string text)
 
 static void text_set(struct wire_string *text, struct wire_string value)
 {
-    struct wire_string copy = text_new(value); /* it may be the text itself */
     mem_free((char *)text->data);
-    *text = copy;
+    *text = text_new(value);
 }
 
 /* ---- Groups ---------------------------------------------------------------------------------- */

@@ -137,6 +137,7 @@ struct group_coordinator {
     int depth; /* functions from outside, nested */
 
     struct hmap classic;       /* soft state of classic groups (group_classic.c) */
+    int64_t topics_version;    /* of the image that last had new topics */
     struct hmap consumer;      /* soft state of consumer groups (group_consumer.c) */
     struct group_timer expiry; /* of offsets (group_offsets.c) */
 };

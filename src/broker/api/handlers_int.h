@@ -6,6 +6,8 @@ struct broker_request;
 void broker_api_alter_configs(struct broker_request *request);
 void broker_api_api_versions(struct broker_request *request);
 void broker_api_by_controller(struct broker_request *request);
+void broker_api_consumer_group_describe(struct broker_request *request);
+void broker_api_consumer_group_heartbeat(struct broker_request *request);
 void broker_api_delete_groups(struct broker_request *request);
 void broker_api_delete_records(struct broker_request *request);
 void broker_api_describe_cluster(struct broker_request *request);
