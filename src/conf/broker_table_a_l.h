@@ -234,15 +234,15 @@ SETTING(GROUP_COORDINATOR_THREADS, "group.coordinator.threads", INT, "4", FROM(1
     ACCEPTED,
     "Threads of the group coordinator; ottla's shards do that work (ottla.shards).")
 SETTING(GROUP_INITIAL_REBALANCE_DELAY_MS, "group.initial.rebalance.delay.ms", INT, "3000", ANY,
-    MEDIUM, READ_ONLY, LATER,
+    MEDIUM, READ_ONLY, SERVED,
     "How long the first rebalance of an empty classic group waits for more members.")
 SETTING(GROUP_MAX_SESSION_TIMEOUT_MS, "group.max.session.timeout.ms", INT, "1800000", ANY, MEDIUM,
-    READ_ONLY, LATER,
+    READ_ONLY, SERVED,
     "Most that a member of a classic group may ask for as its session timeout.")
-SETTING(GROUP_MAX_SIZE, "group.max.size", INT, "2147483647", FROM(1), MEDIUM, READ_ONLY, LATER,
+SETTING(GROUP_MAX_SIZE, "group.max.size", INT, "2147483647", FROM(1), MEDIUM, READ_ONLY, SERVED,
     "Most members of one classic group.")
 SETTING(GROUP_MIN_SESSION_TIMEOUT_MS, "group.min.session.timeout.ms", INT, "6000", ANY, MEDIUM,
-    READ_ONLY, LATER,
+    READ_ONLY, SERVED,
     "Least that a member of a classic group may ask for as its session timeout.")
 SETTING(GROUP_SHARE_ASSIGNMENT_INTERVAL_MS, "group.share.assignment.interval.ms", INT, "1000",
     FROM(0), MEDIUM, CLUSTER_WIDE, LATER,

@@ -82,31 +82,31 @@ SETTING(NUM_REPLICA_FETCHERS, "num.replica.fetchers", INT, "1", FROM(1), HIGH, C
     ACCEPTED,
     "Threads that fetch from each other broker; ottla's shards do that work (ottla.shards).")
 SETTING(OFFSET_METADATA_MAX_BYTES, "offset.metadata.max.bytes", INT, "4096", ANY, HIGH, READ_ONLY,
-    LATER,
+    SERVED,
     "Most bytes of the text that a client may store with a committed offset.")
 SETTING(OFFSETS_COMMIT_TIMEOUT_MS, "offsets.commit.timeout.ms", INT, "5000", FROM(1), HIGH,
     READ_ONLY, LATER,
     "How long a commit of offsets waits to be replicated.")
 SETTING(OFFSETS_LOAD_BUFFER_SIZE, "offsets.load.buffer.size", INT, "5242880", FROM(1), HIGH,
-    READ_ONLY, LATER,
+    READ_ONLY, SERVED,
     "Bytes of __consumer_offsets that are read at a time when a coordinator loads.")
 SETTING(OFFSETS_RETENTION_CHECK_INTERVAL_MS, "offsets.retention.check.interval.ms", LONG, "600000",
-    FROM(1), HIGH, READ_ONLY, LATER,
+    FROM(1), HIGH, READ_ONLY, SERVED,
     "Time between two sweeps for expired committed offsets.")
 SETTING(OFFSETS_RETENTION_MINUTES, "offsets.retention.minutes", INT, "10080", FROM(1), HIGH,
-    READ_ONLY, LATER,
+    READ_ONLY, SERVED,
     "How long committed offsets of a group without members are kept.")
 SETTING(OFFSETS_TOPIC_COMPRESSION_CODEC, "offsets.topic.compression.codec", INT, "0", ANY, HIGH,
-    READ_ONLY, LATER,
+    READ_ONLY, SERVED,
     "Codec of __consumer_offsets: 0 none, 1 gzip, 2 snappy, 3 lz4, 4 zstd.")
 SETTING(OFFSETS_TOPIC_NUM_PARTITIONS, "offsets.topic.num.partitions", INT, "50", FROM(1), HIGH,
-    READ_ONLY, LATER,
+    READ_ONLY, SERVED,
     "Partitions of __consumer_offsets; not to be changed once it exists.")
 SETTING(OFFSETS_TOPIC_REPLICATION_FACTOR, "offsets.topic.replication.factor", SHORT, "3", FROM(1),
-    HIGH, READ_ONLY, LATER,
+    HIGH, READ_ONLY, SERVED,
     "Replicas of __consumer_offsets.")
 SETTING(OFFSETS_TOPIC_SEGMENT_BYTES, "offsets.topic.segment.bytes", INT, "104857600", FROM(1), HIGH,
-    READ_ONLY, LATER,
+    READ_ONLY, SERVED,
     "Segment size of __consumer_offsets.")
 SETTING(OTTLA_DISK_THREADS, "ottla.disk.threads", INT, "2", BETWEEN(1, 256), MEDIUM, READ_ONLY,
     SERVED,

@@ -76,10 +76,23 @@ static void *error_heartbeat(const struct group_call *call, int16_t error)
     return response;
 }
 
+/* That the group is not known is told of each member, where the version can. */
 static void *error_leave(const struct group_call *call, int16_t error)
 {
+    const struct wire_leave_group_request *request = call->request;
     struct wire_leave_group_response *response = GROUP_NEW(call->arena, leave_group_response);
-    response->error_code = error;
+    if (error != WIRE_ERROR_UNKNOWN_MEMBER_ID || call->version < 3) {
+        response->error_code = error;
+        return response;
+    }
+    response->members.count = request->members.count;
+    response->members.items = GROUP_NEW_ARRAY(call->arena, leave_group_response_member_response,
+                                              (size_t)request->members.count);
+    for (int32_t i = 0; i < request->members.count; i++) {
+        response->members.items[i].member_id = request->members.items[i].member_id;
+        response->members.items[i].group_instance_id = request->members.items[i].group_instance_id;
+        response->members.items[i].error_code = error;
+    }
     return response;
 }
 
@@ -526,6 +539,8 @@ struct group_coordinator *group_new(const struct group_options *options)
     list_init(&g->parked);
     arena_init(&g->arena, SIZE_MAX);
     heap_node_init(&g->expiry.node);
+    heap_node_init(&g->forget.node);
+    list_init(&g->gone_topics);
     hmap_init(&g->classic);
     hmap_init(&g->consumer);
     return g;
@@ -564,8 +579,10 @@ void group_set_image(struct group_coordinator *g, struct meta_image *image, stru
     turn_begin(g, time);
     struct meta_image *before = g->image;
     g->image = meta_image_ref(image);
-    if (coord_state(g->coord) == COORD_ACTIVE)
+    if (coord_state(g->coord) == COORD_ACTIVE) {
+        group_offsets_image(g, before);
         group_consumer_image(g, before);
+    }
     meta_image_unref(before);
     turn_end(g);
 }

@@ -42,11 +42,10 @@ static void describe_member(const struct classic_member *member, bool stable, st
     out->group_instance_id = wire_string_copy(member->instance_id, arena);
     out->client_id = wire_string_copy(member->client_id, arena);
     out->client_host = wire_string_copy(member->client_host, arena);
-    if (!stable)
-        return;
-    out->member_metadata =
-        group_bytes_copy(classic_member_metadata(member, member->group->protocol_name), arena);
     out->member_assignment = group_bytes_copy(member->assignment, arena);
+    if (stable)
+        out->member_metadata =
+            group_bytes_copy(classic_member_metadata(member, member->group->protocol_name), arena);
 }
 
 static void describe_members(const struct classic_group *group, struct arena *arena,
@@ -224,9 +223,7 @@ void group_delete(struct group_work *work)
     const struct group_object *object = group_object_find(work->hard, *id);
     const struct classic_group *classic = classic_find(work->g, *id);
     int16_t error = WIRE_ERROR_NONE;
-    if (id->size == 0)
-        error = WIRE_ERROR_INVALID_GROUP_ID;
-    else if (object == NULL || object->type > GROUP_TYPE_CONSUMER)
+    if (object == NULL || object->type > GROUP_TYPE_CONSUMER)
         error = WIRE_ERROR_GROUP_ID_NOT_FOUND;
     else if (object->type == GROUP_TYPE_CONSUMER
                  ? !group_consumer_is_empty(work->hard, *id)

@@ -39,8 +39,9 @@ enum err group_encode(struct group_work *work, struct buf *out)
         return ERR_OK;
     }
     struct batch_builder_options options = BATCH_BUILDER_DEFAULTS;
-    if (g->options.codec != NULL)
-        options.codec = (uint8_t)conf_int(g->conf, CONF_BROKER_OFFSETS_TOPIC_COMPRESSION_CODEC);
+    int64_t codec = conf_int(g->conf, CONF_BROKER_OFFSETS_TOPIC_COMPRESSION_CODEC);
+    if (g->options.codec != NULL && codec > CODEC_NONE && codec < CODEC_COUNT)
+        options.codec = (uint8_t)codec;
     options.level = codec_level_default((enum codec)options.codec);
     if (work->transactional) {
         options.transactional = true;

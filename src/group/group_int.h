@@ -140,6 +140,8 @@ struct group_coordinator {
     int64_t topics_version;    /* of the image that last had new topics */
     struct hmap consumer;      /* soft state of consumer groups (group_consumer.c) */
     struct group_timer expiry; /* of offsets (group_offsets.c) */
+    struct group_timer forget; /* offsets of topics that are gone */
+    struct list gone_topics;
 };
 
 /* One decision being made. */
@@ -279,5 +281,7 @@ void group_classic_tombstone(struct group_work *work, struct wire_string id);
 /* The sweep for expired offsets begins and ends. */
 void group_offsets_activate(struct group_coordinator *g);
 void group_offsets_forget(struct group_coordinator *g);
+/* g->image is newer than `before`: the offsets of topics that are gone go. */
+void group_offsets_image(struct group_coordinator *g, const struct meta_image *before);
 
 #endif

@@ -7,6 +7,9 @@
 #include "group/group_int.h"
 
 #include "base/log.h"
+#include "base/mem.h"
+
+#include <string.h>
 
 /* Apache Kafka 4.3's: with a time of expiry, which only old clients say, and without. */
 #define OFFSET_VERSION_EXPIRES 1
@@ -576,9 +579,87 @@ static void group_offsets_sweep(struct group_work *work, struct group_timer *tim
     group_timer_set(g, timer, g->time.now_ms + interval_ms);
 }
 
+/* ---- Topics that are gone -------------------------------------------------------------------- */
+
+struct gone_topic {
+    struct list node; /* g->gone_topics */
+    struct uuid id;
+    struct wire_string name;
+    char text[];
+};
+
+static void note_topic(void *context, const struct meta_topic *before,
+                       const struct meta_topic *after)
+{
+    struct group_coordinator *g = context;
+    if (after != NULL)
+        return;
+    struct gone_topic *gone = mem_zalloc(sizeof *gone + before->name.size);
+    memcpy(gone->text, before->name.data, before->name.size);
+    gone->name = wire_string_of(gone->text, before->name.size);
+    gone->id = before->id;
+    list_push_back(&g->gone_topics, &gone->node);
+}
+
+static bool is_gone(const struct group_coordinator *g, struct wire_string topic,
+                    const struct group_offset *offset)
+{
+    LIST_FOR_EACH (node, &g->gone_topics) {
+        const struct gone_topic *gone = LIST_ENTRY(node, struct gone_topic, node);
+        if (wire_string_equal(gone->name, topic) &&
+            (uuid_is_zero(&offset->topic_id) || uuid_equal(&offset->topic_id, &gone->id)))
+            return true;
+    }
+    return false;
+}
+
+static void gone_clear(struct group_coordinator *g)
+{
+    for (struct list *node; (node = list_pop_front(&g->gone_topics)) != NULL;)
+        mem_free(LIST_ENTRY(node, struct gone_topic, node));
+}
+
+/* Of one map; a key that ends in a producer's id says its partition all the same. */
+static void forget_gone(struct group_work *work, struct pmap map)
+{
+    struct pmap_iter iter;
+    struct pmap_entry entry;
+    pmap_iter_init(&iter, map, NULL, 0);
+    while (work->count < SWEEP_RECORDS_MAX && pmap_iter_next(&iter, &entry)) {
+        struct wire_string group;
+        struct wire_string topic;
+        int32_t partition;
+        group_key_read(entry.key, entry.key_size, &group, &topic, &partition);
+        if (is_gone(work->g, topic, CONTAINER_OF(entry.value, struct group_offset, value)))
+            group_offset_tombstone(work, group, topic, partition);
+    }
+}
+
+static void forget_topics(struct group_work *work, struct group_timer *timer)
+{
+    struct group_coordinator *g = work->g;
+    forget_gone(work, work->hard->offsets);
+    forget_gone(work, work->hard->pending);
+    if (work->count > 0)
+        LOG_INFO("__consumer_offsets-%d: %zu offsets of deleted topics go", g->options.partition,
+                 work->count);
+    if (work->count >= SWEEP_RECORDS_MAX)
+        group_timer_set(g, timer, g->time.now_ms);
+    else
+        gone_clear(g);
+}
+
+void group_offsets_image(struct group_coordinator *g, const struct meta_image *before)
+{
+    meta_image_diff(before, g->image, &(struct meta_diff){.context = g, .topic = note_topic});
+    if (!list_empty(&g->gone_topics))
+        group_timer_set(g, &g->forget, g->time.now_ms);
+}
+
 void group_offsets_activate(struct group_coordinator *g)
 {
     group_timer_init(&g->expiry, group_offsets_sweep);
+    group_timer_init(&g->forget, forget_topics);
     group_timer_set(g, &g->expiry,
                     g->time.now_ms +
                         conf_int(g->conf, CONF_BROKER_OFFSETS_RETENTION_CHECK_INTERVAL_MS));
@@ -587,4 +668,6 @@ void group_offsets_activate(struct group_coordinator *g)
 void group_offsets_forget(struct group_coordinator *g)
 {
     group_timer_cancel(g, &g->expiry);
+    group_timer_cancel(g, &g->forget);
+    gone_clear(g);
 }

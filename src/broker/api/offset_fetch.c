@@ -44,6 +44,23 @@ static void add_unknown(struct broker_request *request,
     out->topics.count = filled;
 }
 
+/* All topics of a group, of those that there are: by their ids. */
+static void add_ids(struct broker_request *request,
+                    struct wire_offset_fetch_response_offset_fetch_response_group *out)
+{
+    int32_t filled = 0;
+    for (int32_t i = 0; i < out->topics.count; i++) {
+        struct wire_string name = out->topics.items[i].name;
+        const struct meta_topic *topic =
+            meta_image_topic(request->shard->image, name.data, name.size);
+        if (topic == NULL)
+            continue;
+        out->topics.items[filled] = out->topics.items[i];
+        out->topics.items[filled++].topic_id = topic->id;
+    }
+    out->topics.count = filled;
+}
+
 /* Below version 8: the one group's, in the fields of old. */
 static void fill_old(struct broker_request *request, struct wire_offset_fetch_response *reply,
                      const struct wire_offset_fetch_response_offset_fetch_response_group *group)
@@ -100,8 +117,12 @@ static void fetch_done(struct broker_group_call *call, void *response)
     const struct wire_offset_fetch_request *message = request->body;
     const struct wire_offset_fetch_request_offset_fetch_request_group *asked =
         &message->groups.items[walk->next];
-    if (request->version >= 10 && group->error_code == WIRE_ERROR_NONE && asked->topics.count >= 0)
-        add_unknown(request, asked, group);
+    if (request->version >= 10 && group->error_code == WIRE_ERROR_NONE) {
+        if (asked->topics.count >= 0)
+            add_unknown(request, asked, group);
+        else
+            add_ids(request, group);
+    }
     reply->groups.items[walk->next++] = *group;
     broker_group_walk_go(walk);
 }
