@@ -129,7 +129,7 @@ static void all_findings(void **state)
                           "listener.name.plaintext.scram-sha-256.sasl.jaas.config=x\n"
                           "num.network.threads=9\n"
                           "sasl.jaas.config=hunter3\n"
-                          "group.max.size=5\n"
+                          "group.streams.max.size=5\n"
                           "authorizer.class.name=my.Authorizer\n",
                   &findings);
     assert_null(conf);
@@ -151,7 +151,7 @@ static void all_findings(void **state)
                               "gzip or producer"},
         {CONF_SEVERITY_ERROR, "listener.name.plaintext.ssl.client.auth=perhaps: has to be"},
         {CONF_SEVERITY_WARNING, "scram-sha-256.sasl.jaas.config=[hidden]: "},
-        {CONF_SEVERITY_WARNING, "group.max.size=5: has no effect in ottla yet"},
+        {CONF_SEVERITY_WARNING, "group.streams.max.size=5: has no effect in ottla yet"},
         {CONF_SEVERITY_ERROR, "authorizer.class.name=my.Authorizer: ottla cannot do this"},
     };
     for (size_t i = 0; i < ARRAY_COUNT(expected); i++)
