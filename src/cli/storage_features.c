@@ -12,9 +12,10 @@ static int run_mapping(struct cli_call *call)
     if (release != NULL && (version = cli_release_level(call, release)) == 0)
         return CLI_FAILED;
     bool json = cli_has(call, "json");
-    fprintf(call->out, json ? "{\"release\":\"%s\",\"metadata.version\":%d" : "",
-            meta_version_name(version), version);
-    if (!json)
+    if (json)
+        fprintf(call->out, "{\"release\":\"%s\",\"metadata.version\":%d",
+                meta_version_name(version), version);
+    else
         fprintf(call->out, "metadata.version=%d (%s)\n", version, meta_version_name(version));
     for (size_t i = 0; i < meta_feature_count; i++) {
         const char *name = meta_features[i].name;

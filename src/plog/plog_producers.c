@@ -490,8 +490,9 @@ enum err plog_producers_load(struct plog_producers *producers, const uint8_t *da
         if (entry.producer_id < 0 || find(producers, entry.producer_id) != NULL ||
             entry.transaction_first_offset < -1 || entry.offset_delta < 0)
             return ERR_CORRUPT;
+        /* Without a sequence: what a coordinator writes for a transaction, such as offsets. */
         if (entry.last_offset >= 0 &&
-            (entry.last_sequence < 0 || entry.last_offset < entry.offset_delta))
+            (entry.last_sequence < BATCH_NO_SEQUENCE || entry.last_offset < entry.offset_delta))
             return ERR_CORRUPT;
         struct producer *producer = add(producers, entry.producer_id);
         producer->epoch = entry.producer_epoch;

@@ -1,7 +1,8 @@
 /*
  * Anything as the files of a partition: the log opens or says why not, in bounded time; what it
- * then has is read from its start to its end without a hole, it takes an append, and opens again
- * with the same end.
+ * then has is read from its start to its end without a hole, found by time, told of its aborted
+ * transactions; it takes appends of a producer that the files may know, transactions of it and
+ * their markers; it is retained and truncated, and opens again with the same end.
  *
  * Input: a byte of flags, then for each file two bytes of length and the content: .log, .index,
  * .timeindex, .txnindex, .snapshot, leader-epoch-checkpoint, and the .log of a later segment.
@@ -124,11 +125,80 @@ static bool read_all(struct plog *plog)
     return true;
 }
 
-static void append(struct plog *plog, enum plog_origin origin)
+static void time_done(struct plog_time_query *query)
+{
+    UNUSED(query);
+}
+
+static void aborted_done(struct plog_aborted *aborted)
+{
+    UNUSED(aborted);
+}
+
+/* Lookups: whatever they find lies within the log; damage that no recovery looked at is told. */
+static void look(struct plog *plog)
+{
+    static const int64_t times[] = {0, 1, 1700000000000, INT64_MAX};
+    int64_t start = plog_log_start_offset(plog), end = plog_end_offset(plog);
+    for (size_t i = 0; i <= ARRAY_COUNT(times); i++) {
+        struct plog_time_query query = {
+            .kind = i == ARRAY_COUNT(times) ? PLOG_TIME_MAX : PLOG_TIME_FIRST_AT_OR_AFTER,
+            .timestamp_ms = i == ARRAY_COUNT(times) ? 0 : times[i],
+            .bound_offset = end,
+            .done = time_done,
+        };
+        if (plog_time_query(plog, &query) == ERR_AGAIN)
+            world_run();
+        ASSERT(query.err == ERR_OK || query.err == ERR_CORRUPT || query.err == ERR_LIMIT ||
+               query.err == ERR_TRUNCATED);
+        ASSERT(query.err != ERR_OK || !query.found ||
+               (query.offset >= start && query.offset < end));
+    }
+    struct arena arena;
+    arena_init(&arena, 1 << 20);
+    struct plog_aborted aborted = {
+        .offset = start, .bound_offset = end, .arena = &arena, .done = aborted_done};
+    if (plog_aborted(plog, &aborted) == ERR_AGAIN)
+        world_run();
+    ASSERT(aborted.err == ERR_OK);
+    for (size_t i = 0; i < aborted.count; i++)
+        ASSERT(aborted.txns[i].last_offset >= start && aborted.txns[i].first_offset < end);
+    struct plog_producer_info *producers;
+    size_t count;
+    enum err err = plog_producer_list(plog, &arena, &producers, &count);
+    ASSERT(err == ERR_OK && count == plog_producer_count(plog));
+    arena_deinit(&arena);
+    ASSERT(plog_stable_offset(plog) <= plog_high_watermark(plog));
+}
+
+/* Appends; true when it was taken. */
+static bool append_bytes(struct plog *plog, struct plog_append *request)
+{
+    enum err err = ERR_AGAIN;
+    request->wall_ms = 1700000000000;
+    for (int i = 0; i < 20 && err == ERR_AGAIN; i++) {
+        struct plog_waiter waiter = {.ready = ready};
+        list_init(&waiter.node);
+        err = plog_append(plog, request);
+        if (err == ERR_AGAIN) {
+            plog_wait(plog, &waiter);
+            world_run();
+        }
+    }
+    ASSERT(err == ERR_OK);
+    return request->error == 0;
+}
+
+static bool append(struct plog *plog, enum plog_origin origin, int64_t producer_id,
+                   int32_t sequence, bool transactional)
 {
     struct buf bytes = BUF_EMPTY;
     struct batch_builder builder;
     struct batch_builder_options options = BATCH_BUILDER_DEFAULTS;
+    options.producer_id = producer_id;
+    options.producer_epoch = producer_id < 0 ? BATCH_NO_PRODUCER_EPOCH : 0;
+    options.base_sequence = producer_id < 0 ? BATCH_NO_SEQUENCE : sequence;
+    options.transactional = transactional;
     batch_builder_init(&builder, &options);
     enum err err = batch_builder_add(&builder, &(struct batch_record){.key = (const uint8_t *)"k",
                                                                       .key_size = 1,
@@ -139,18 +209,50 @@ static void append(struct plog *plog, enum plog_origin origin)
     ASSERT(err == ERR_OK);
     batch_builder_deinit(&builder);
     struct plog_append request = {
-        .data = bytes.data, .size = bytes.size, .origin = origin, .wall_ms = 1700000000000};
-    for (int i = 0; i < 10; i++) {
-        struct plog_waiter waiter = {.ready = ready};
-        list_init(&waiter.node);
-        err = plog_append(plog, &request);
-        if (err != ERR_AGAIN)
-            break;
-        plog_wait(plog, &waiter);
-        world_run();
-    }
-    ASSERT(err == ERR_OK && request.error == 0);
+        .data = bytes.data, .size = bytes.size, .origin = origin, .transaction_verified = true};
+    bool taken = append_bytes(plog, &request);
     buf_deinit(&bytes);
+    return taken;
+}
+
+static void mark(struct plog *plog, int64_t producer_id, bool commit)
+{
+    struct buf bytes = BUF_EMPTY;
+    batch_end_txn_put(&bytes, 0, 0, 1700000000000, producer_id, INT16_MAX, commit, INT32_MAX);
+    struct plog_append request = {
+        .data = bytes.data, .size = bytes.size, .origin = PLOG_ORIGIN_COORDINATOR};
+    bool taken = append_bytes(plog, &request);
+    ASSERT(taken);
+    buf_deinit(&bytes);
+}
+
+/* Appends of all kinds; what the files say of the producers decides which of them are taken. */
+static void write_on(struct plog *plog, uint8_t flags)
+{
+    if ((flags & METADATA) != 0) {
+        bool taken = append(plog, PLOG_ORIGIN_RAFT, -1, 0, false);
+        ASSERT(taken);
+        return;
+    }
+    bool taken = append(plog, PLOG_ORIGIN_CLIENT, -1, 0, false);
+    ASSERT(taken);
+    for (int64_t producer = 0; producer < 3; producer++) {
+        for (int32_t sequence = 0; sequence < 4; sequence++)
+            (void)append(plog, PLOG_ORIGIN_CLIENT, producer, sequence, sequence % 2 == 1);
+        mark(plog, producer, producer == 1);
+    }
+    if ((flags & RESUME) == 0)
+        return;
+    plog_set_high_watermark(plog, plog_end_offset(plog));
+    struct plog_op op = {.done = op_done};
+    plog_roll(plog, &op);
+    world_run();
+    (void)plog_retain(plog, 1800000000000);
+    world_run();
+    op = (struct plog_op){.done = op_done};
+    plog_truncate(plog, plog_end_offset(plog) - 2, &op);
+    world_run();
+    ASSERT(op.err == ERR_OK);
 }
 
 static void use(struct plog_host *host, struct plog_config *config, uint8_t flags,
@@ -165,8 +267,9 @@ static void use(struct plog_host *host, struct plog_config *config, uint8_t flag
     bool whole = read_all(plog);
     /* What was scanned is whole. */
     ASSERT(whole || (flags & CLEAN) != 0 || recovery_point > 0);
-    if (plog_end_offset(plog) < INT64_MAX - 10)
-        append(plog, (flags & METADATA) != 0 ? PLOG_ORIGIN_RAFT : PLOG_ORIGIN_CLIENT);
+    look(plog);
+    if (plog_end_offset(plog) < INT64_MAX - 100)
+        write_on(plog, flags);
     int64_t end = plog_end_offset(plog);
     struct plog_op op = {.done = op_done};
     plog_close(plog, &op);
