@@ -16,7 +16,7 @@
  *   NONE -> DELETING     plog_delete_begin    -> NONE, state DELETED
  *
  * Syncs run beside all of them but the last three, which wait until none is under way and let none
- * begin.
+ * begin. So does a cleaning (plog_clean.c), which gives up for these three.
  */
 #define LOG_ROOM "plog"
 #include "plog/plog_int.h"
@@ -97,6 +97,7 @@ struct plog *plog_new(const struct plog_options *options)
     plog->recovery_point = options->recovery_point < 0 ? 0 : options->recovery_point;
     plog->log_start_offset = options->log_start_offset < 0 ? 0 : options->log_start_offset;
     plog->high_watermark = options->high_watermark < 0 ? 0 : options->high_watermark;
+    plog->cleaned_offset = options->cleaned_offset < 0 ? 0 : options->cleaned_offset;
     plog->roll_timestamp_ms = PLOG_TIMESTAMP_NONE;
     plog->snapshot_offset = plog->snapshot_older = -1;
     plog_marks_forget(plog);
@@ -107,6 +108,7 @@ struct plog *plog_new(const struct plog_options *options)
     list_init(&plog->sync_ops);
     list_init(&plog->sync_now);
     list_init(&plog->done_ops);
+    list_init(&plog->clean_done);
     env_queue_init(&plog->queue, options->dir);
     env_queue_init(&plog->sync_queue, options->dir);
     list_push_back(&plog->host->dirs[plog->dir].plogs, &plog->node);
@@ -119,7 +121,7 @@ bool plog_is_idle(const struct plog *plog)
 {
     return plog->jobs == 0 && plog->busy == PLOG_BUSY_NONE && list_empty(&plog->ops) &&
            list_empty(&plog->sync_ops) && list_empty(&plog->sync_now) &&
-           list_empty(&plog->done_ops);
+           list_empty(&plog->done_ops) && plog_clean_is_idle(plog);
 }
 
 void plog_free(struct plog *plog)
@@ -135,6 +137,7 @@ void plog_free(struct plog *plog)
     list_remove(&plog->flush_node);
     list_remove(&plog->node);
     plog->host->stats.plogs--;
+    plog_clean_forget_failures(plog);
     plog_producers_free(plog->producers);
     plog_config_unref(plog->config);
     mem_free(plog->tail);
@@ -336,6 +339,7 @@ struct plog_segment *plog_segment_add(struct plog *plog, int64_t base_offset)
         .base_offset = base_offset,
         .max_timestamp_ms = PLOG_TIMESTAMP_NONE,
         .max_timestamp_offset = base_offset,
+        .first_timestamp_ms = PLOG_TIMESTAMP_UNKNOWN,
     };
     return segment;
 }
@@ -534,8 +538,9 @@ static void ops_start(struct plog *plog)
     default:
         UNREACHABLE();
     }
-    /* What is left changes or closes files that a sync works on. */
-    if (plog->syncing)
+    /* What is left changes or closes files that a sync, or a cleaning, works on. */
+    plog_clean_cancel(plog);
+    if (plog->syncing || plog->cleaning != NULL)
         return;
     switch (op->kind) {
     case PLOG_OP_TRUNCATE:
@@ -595,8 +600,10 @@ void plog_step(struct plog *plog)
     if (plog->busy == PLOG_BUSY_NONE && plog->state != PLOG_STATE_OPEN &&
         plog->state != PLOG_STATE_CLOSING)
         plog_ops_finish(plog, &plog->ops, state_error(plog));
+    plog_clean_advance(plog);
     if (sync_may_begin(plog))
         plog_sync_begin(plog);
+    plog_clean_tell(plog);
     wake_waiters(plog);
     if (last != NULL)
         last->done(last); /* which may free the plog */

@@ -143,6 +143,23 @@ struct plog_host_stats {
 };
 void plog_host_stats(const struct plog_host *host, struct plog_host_stats *out);
 
+/* What cleaning has done on this shard since the start, for metrics. */
+struct plog_host_cleaning {
+    uint64_t passes; /* that came to their end */
+    uint64_t failures;
+    uint64_t bytes_read;
+    uint64_t bytes_written;
+    uint64_t uncleanable_count; /* logs whose last cleaning failed */
+    int64_t last_pass_ms;       /* wall clock; 0: none yet */
+    /* As whoever chooses the next log saw it last (plog_host_note_cleaning). */
+    double dirty_ratio_max;
+    uint64_t uncleanable_bytes; /* dirty ones of logs whose last cleaning failed */
+    uint64_t due_count;         /* logs that should be cleaned now */
+};
+const struct plog_host_cleaning *plog_host_cleaning(const struct plog_host *host);
+void plog_host_note_cleaning(struct plog_host *host, double dirty_ratio_max, uint64_t due_count,
+                             uint64_t uncleanable_bytes);
+
 /* ---- Life ----------------------------------------------------------------------------------- */
 
 /* Generic operation. Zero it, set done, call; the result is in err. */
@@ -197,6 +214,7 @@ struct plog_options {
     int64_t recovery_point;   /* 0 when there is none */
     int64_t log_start_offset; /* 0 when there is none */
     int64_t high_watermark;   /* 0 when there is none */
+    int64_t cleaned_offset;   /* 0 when there is none */
 };
 
 /* State NEW: nothing has been looked at. Memory only. */
@@ -485,6 +503,67 @@ void plog_roll(struct plog *plog, struct plog_op *op);
 size_t plog_retain(struct plog *plog, int64_t wall_ms);
 /* The metadata log: drop whole segments below the offset, which a snapshot covers. */
 void plog_drop_below(struct plog *plog, int64_t offset);
+
+/* ---- Cleaning (cleanup.policy=compact) ------------------------------------------------------- */
+
+/* cleanup.policy has compact. Records without a key are refused then. */
+bool plog_is_compacted(const struct plog *plog);
+/* Below it every key has one record, as far as the last cleaning could see: what the directory's
+ * cleaner-offset-checkpoint says. */
+int64_t plog_cleaned_offset(const struct plog *plog);
+
+struct plog_clean_view {
+    int64_t first_dirty_offset; /* -1: nothing may be cleaned */
+    int64_t bound_offset;       /* cleaning ends below it */
+    uint64_t clean_bytes;
+    uint64_t dirty_bytes; /* that may be cleaned */
+    double ratio;         /* of the dirty ones to both */
+    bool overdue;         /* max.compaction.lag.ms has passed */
+    bool due;             /* overdue, or min.cleanable.dirty.ratio is exceeded */
+    bool waits;           /* it could not be cleaned, and its time has not come */
+};
+/* ERR_OK, also when there is nothing. ERR_AGAIN: timestamps are being read; ask again later. */
+enum err plog_clean_look(struct plog *plog, int64_t wall_ms, struct plog_clean_view *out) MUST_USE;
+
+struct plog_clean_stats {
+    uint64_t bytes_read;
+    uint64_t bytes_written;
+    uint64_t records_mapped; /* of the dirty part */
+    uint64_t keys;
+    uint64_t records_read;
+    uint64_t records_kept;
+    uint64_t segments_before;
+    uint64_t segments_after;
+};
+
+/*
+ * One cleaning of a log, from its first dirty record as far as its memory reaches. Set the first
+ * part, zero the rest; it is the plog's until done.
+ */
+struct plog_clean {
+    uint64_t map_bytes;      /* for the map of keys: 24 bytes each */
+    double map_load;         /* how full it may get */
+    uint32_t io_bytes;       /* read and written at a time */
+    double bytes_per_second; /* read and written in all; 0: no limit */
+    void (*done)(struct plog_clean *clean);
+
+    /* ERR_OK: all below cleaned_to is clean. ERR_AGAIN: given up for something that comes first
+     * (closing, deletion, retention), or nothing to do. ERR_OFFLINE. Others: it could not be
+     * cleaned, is as it was (but for groups of segments that were done), and plog_clean_look says
+     * `waits` for a while; the reason is in the log. */
+    enum err err;
+    int64_t cleaned_to;
+    struct plog_clean_stats stats;
+
+    struct list node; /* plog's */
+};
+/* One at a time for a log (a view that says `dirty_bytes` is 0 says so, too). Its memory: the map,
+ * two io_bytes, the largest batch, 32 bytes for each aborted transaction of the log. */
+void plog_clean(struct plog *plog, struct plog_clean *clean);
+/* Nothing of plog_clean is under way or still to be told. */
+bool plog_clean_is_idle(const struct plog *plog);
+/* Soon done, with ERR_AGAIN. */
+void plog_clean_stop(struct plog *plog);
 
 /* ---- Producers and transactions -------------------------------------------------------------- */
 

@@ -80,7 +80,7 @@ static enum err check_records(struct plog *plog, struct plog_append *append,
     return err;
 }
 
-static int codec_level(const struct plog_config *config, enum codec codec)
+int plog_codec_level(const struct plog_config *config, enum codec codec)
 {
     switch (codec) {
     case CODEC_GZIP:
@@ -104,7 +104,7 @@ static enum err rewrite(struct plog *plog, const struct plog_append *append,
     options.base_offset = plog->end_offset;
     options.leader_epoch = append->leader_epoch;
     options.codec = (uint8_t)codec;
-    options.level = codec_level(plog->config, codec);
+    options.level = plog_codec_level(plog->config, codec);
     options.timestamp_type = check->timestamp_type;
     options.log_append_time_ms = append->wall_ms;
     options.producer_id = header->producer_id;
@@ -325,10 +325,15 @@ static enum err judge_stamped(struct plog *plog, struct plog_append *append, str
 
 static bool segment_is_old(const struct plog *plog, int64_t max_timestamp, int64_t wall_ms)
 {
+    int64_t segment_ms = plog->config->segment_ms;
+    /* Only a closed segment is cleaned: in time for max.compaction.lag.ms (KIP-354). */
+    if (plog_is_compacted(plog) && plog->config->max_compaction_lag_ms > 0 &&
+        plog->config->max_compaction_lag_ms < segment_ms)
+        segment_ms = plog->config->max_compaction_lag_ms;
     int64_t waited = plog->roll_timestamp_ms >= 0 && max_timestamp >= 0
                          ? max_timestamp - plog->roll_timestamp_ms
                          : wall_ms - plog->roll_created_ms;
-    return waited > plog->config->segment_ms - plog->roll_jitter_ms;
+    return waited > segment_ms - plog->roll_jitter_ms;
 }
 
 static bool index_is_full(const struct plog *plog)

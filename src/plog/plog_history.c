@@ -22,6 +22,7 @@ struct history_segment {
 
 struct history_job {
     struct plog_job job;
+    uint32_t generation;
     int64_t producer_id;
     int64_t below;
     struct history_segment *segments; /* up to the one that holds `below`, oldest first */
@@ -152,8 +153,12 @@ static void history_done(struct env *env, struct env_job *base)
     else if (job->job.err != ERR_OK)
         LOG_WARN("%s", job->job.what);
     plog->busy = PLOG_BUSY_NONE;
-    /* Whatever was found: the producer's window counts as complete now. */
-    if (plog->producers != NULL)
+    bool again = job->generation != plog->generation && plog->state == PLOG_STATE_OPEN;
+    /* Whatever was found: the producer's window counts as complete now. Unless a cleaning has put
+     * other segments in the place of those that were searched. */
+    if (again)
+        plog_history_begin(plog, job->producer_id, job->below);
+    else if (plog->producers != NULL)
         plog_producers_history(plog->producers, job->producer_id, job->found, job->found_count);
     mem_free(job->segments);
     plog_job_end(&job->job);
@@ -163,6 +168,7 @@ void plog_history_begin(struct plog *plog, int64_t producer_id, int64_t below)
 {
     ASSERT(plog->busy == PLOG_BUSY_NONE);
     struct history_job *job = mem_zalloc(sizeof *job);
+    job->generation = plog->generation;
     job->producer_id = producer_id;
     job->below = below;
     job->segments = mem_alloc((plog->segment_count + 1) * sizeof *job->segments);

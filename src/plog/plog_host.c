@@ -151,6 +151,19 @@ void plog_host_stats(const struct plog_host *host, struct plog_host_stats *out)
     out->open_files = host->open_files;
 }
 
+const struct plog_host_cleaning *plog_host_cleaning(const struct plog_host *host)
+{
+    return &host->cleaning;
+}
+
+void plog_host_note_cleaning(struct plog_host *host, double dirty_ratio_max, uint64_t due_count,
+                             uint64_t uncleanable_bytes)
+{
+    host->cleaning.dirty_ratio_max = dirty_ratio_max;
+    host->cleaning.due_count = due_count;
+    host->cleaning.uncleanable_bytes = uncleanable_bytes;
+}
+
 /* ---- The turn ------------------------------------------------------------------------------- */
 
 void plog_host_post(struct plog_host *host)

@@ -30,6 +30,7 @@ struct plog_segment {
     int64_t max_timestamp_ms;
     int64_t max_timestamp_offset; /* last offset of the batch that has it */
     int64_t append_ms;            /* wall clock of the last append, or the file's time */
+    int64_t first_timestamp_ms;   /* largest of its first batch; PLOG_TIMESTAMP_UNKNOWN */
     struct plog_files *files;     /* NULL while closed */
     uint32_t size_bytes;
     bool dirty;       /* written to since the last sync began */
@@ -110,6 +111,8 @@ enum plog_op_kind {
     PLOG_OP_DELETE,
 };
 
+struct plog_clean_pass;
+
 struct plog {
     struct plog_host *host;
     struct list node;       /* host->plogs */
@@ -132,6 +135,7 @@ struct plog {
     int64_t high_watermark;
     int64_t recovery_point;
     int64_t durable_offset;
+    int64_t cleaned_offset; /* <= recovery_point */
     uint64_t size_bytes;
 
     struct plog_segment *segments; /* by base offset; the last one is active */
@@ -160,16 +164,22 @@ struct plog {
     struct env_queue sync_queue;
     enum plog_busy busy;
     uint32_t jobs;       /* under way, of every kind */
-    uint32_t generation; /* counts truncations: what a read began before one is not believed */
+    uint32_t generation; /* counts truncations and swaps: what began before is not believed */
     uint32_t next_mark;
-    uint64_t dirty_since_ns; /* first append that no sync covers; 0: none */
-    uint32_t txnindex_count; /* entries in the active segment's .txnindex */
+    uint64_t dirty_since_ns;          /* first append that no sync covers; 0: none */
+    struct plog_clean_pass *cleaning; /* NULL: none is under way */
+    struct list clean_done;           /* of plog_clean, to be told from the top of the loop */
+    uint32_t clean_failures;          /* in a row */
+    uint64_t clean_retry_ns;          /* not before that, after a failure */
+    uint32_t txnindex_count;          /* entries in the active segment's .txnindex */
     /* Of the snapshots that the last two checkpoints took; -1: none. */
     int64_t snapshot_offset;
     int64_t snapshot_older;
     struct plog_op retain_roll; /* retention's own: the active segment's time came */
     bool retain_rolling;
     bool inspecting;         /* timestamps of old segments are being read */
+    bool surveying;          /* likewise, and first ones, for cleaning */
+    bool swapping;           /* a cleaned segment takes the place of some: they stay as they are */
     enum err activate_error; /* why the last attempt to open or roll failed; told once */
     bool syncing;
     bool sync_wanted; /* without an op of its own (flush.messages, flush.ms) */
@@ -305,6 +315,7 @@ struct plog_host {
     struct log_limit full_disk; /* lines about it */
     struct codec_context *codec;
     struct plog_host_stats stats;
+    struct plog_host_cleaning cleaning;
 };
 
 void plog_host_post(struct plog_host *host);
@@ -415,6 +426,11 @@ int64_t plog_producers_first_open(const struct plog_producers *producers);
 /* Drop those without an open transaction that were idle for so long; returns how many. */
 size_t plog_producers_expire(struct plog_producers *producers, int64_t wall_ms, int64_t idle_ms);
 
+struct plog_clean_producer;
+/* The last data batch of each; *out is mem_free'd by the caller. */
+void plog_producers_last(const struct plog_producers *producers, struct plog_clean_producer **out,
+                         size_t *out_count);
+
 void plog_producers_save(const struct plog_producers *producers, struct buf *out);
 /* From a snapshot that plog_snapshot_check passed, into an empty one. ERR_CORRUPT: entries that
  * cannot be, or a producer twice. */
@@ -444,6 +460,24 @@ void plog_tail_flush(struct plog *plog);
 /* As that, with the entry for the largest timestamp that a segment's time index ends with. False:
  * there was no room for that one (or the directory broke). */
 bool plog_tail_seal(struct plog *plog);
+
+/* The level at which the topic compresses with the codec. */
+int plog_codec_level(const struct plog_config *config, enum codec codec);
+
+/* ---- Cleaning -------------------------------------------------------------------------------- */
+
+/* From plog_step: what comes next of a cleaning. */
+void plog_clean_advance(struct plog *plog);
+/* From plog_step: one that is over. */
+void plog_clean_tell(struct plog *plog);
+/* It gives up soon, and pokes when it has. Harmless when there is none. */
+void plog_clean_cancel(struct plog *plog);
+void plog_clean_forget_failures(struct plog *plog);
+/* Reads the timestamps of segments from this one on that are not known. */
+void plog_survey_begin(struct plog *plog, uint32_t first);
+/* job: the last entry of a time index; PLOG_TIMESTAMP_NONE where there is none. */
+enum err plog_timeindex_last(struct env_disk *disk, const char *path,
+                             struct plog_timeindex_entry *out) MUST_USE;
 
 /* Retention and deletion. */
 void plog_segments_delete(struct plog *plog, uint32_t count);

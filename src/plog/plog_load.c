@@ -102,10 +102,10 @@ static bool listing_has(const struct listing *listing, enum plog_file_kind kind,
 }
 
 /*
- * Compaction writes .cleaned files, renames all of them to .swap when they are whole, removes the
- * segments that they replace and takes the suffix off. A .swap at or above the first .cleaned
- * belongs to a set that was not whole and goes; each other one replaces the segments from its base
- * to where its own batches end.
+ * What an interrupted compaction left (plog_clean_swap.c has the protocol, which is Kafka's). As
+ * long as there is a .cleaned, nothing was decided: it goes with every .swap at or above it. Each
+ * other .log.swap replaces the segments from its base to where its own batches end; .swap indexes
+ * without one belong to a segment that is in place already.
  */
 static enum err swap_end(struct plog_load *load, const char *text, int64_t base, int64_t *out_end)
 {
@@ -137,32 +137,84 @@ static enum err swap_end(struct plog_load *load, const char *text, int64_t base,
     return ERR_OK;
 }
 
+static enum err sync_names(struct plog_load *load)
+{
+    enum err err = disk_sync_folder(load->disk, load->folder);
+    return err == ERR_OK ? ERR_OK : plog_load_fail(load, err, "sync", load->folder);
+}
+
+static const enum plog_file_kind INDEX_KINDS[] = {PLOG_FILE_INDEX, PLOG_FILE_TIMEINDEX,
+                                                  PLOG_FILE_TXNINDEX};
+
+/* X.swap -> X, if it is there. */
+static enum err swap_rename(struct plog_load *load, const struct listing *listing,
+                            enum plog_file_kind kind, int64_t base_offset)
+{
+    char from[PLOG_PATH_BYTES], to[PLOG_PATH_BYTES];
+    if (!listing_has(listing, kind, PLOG_SUFFIX_SWAP, base_offset))
+        return ERR_OK;
+    plog_path_of(to, load->folder, kind, base_offset);
+    int size = snprintf(from, sizeof from, "%s.swap", to);
+    ASSERT(size > 0 && (size_t)size < sizeof from);
+    enum err err = disk_rename(load->disk, from, to);
+    return err == ERR_OK ? ERR_OK : plog_load_fail(load, err, "replace", to);
+}
+
+/* In the order of the swap itself, each step durably before the next: a crash in here leaves what
+ * the next start can take up again. */
 static enum err swap_complete(struct plog_load *load, const struct listing *listing, size_t swap)
 {
-    const struct plog_file_name *name = &listing->names[swap];
-    int64_t end;
-    enum err err = swap_end(load, listing->texts[swap], name->base_offset, &end);
+    int64_t base = listing->names[swap].base_offset, end;
+    enum err err = swap_end(load, listing->texts[swap], base, &end);
     for (size_t i = 0; err == ERR_OK && i < listing->count; i++) {
         const struct plog_file_name *other = &listing->names[i];
-        if (other->kind == PLOG_FILE_LOG && other->suffix == PLOG_SUFFIX_NONE &&
-            other->base_offset > name->base_offset && other->base_offset < end)
+        bool replaced =
+            other->kind == PLOG_FILE_LOG && other->base_offset > base && other->base_offset < end;
+        bool index = other->base_offset == base &&
+                     (other->kind == PLOG_FILE_INDEX || other->kind == PLOG_FILE_TIMEINDEX ||
+                      other->kind == PLOG_FILE_TXNINDEX);
+        if (other->suffix == PLOG_SUFFIX_NONE && (replaced || index))
             err = remove_named(load, listing->texts[i]);
     }
-    static const enum plog_file_kind kinds[] = {PLOG_FILE_INDEX, PLOG_FILE_TIMEINDEX,
-                                                PLOG_FILE_TXNINDEX, PLOG_FILE_LOG};
-    for (size_t i = 0; err == ERR_OK && i < ARRAY_COUNT(kinds); i++) {
-        char from[PLOG_PATH_BYTES], to[PLOG_PATH_BYTES];
-        plog_path_of(to, load->folder, kinds[i], name->base_offset);
-        int size = snprintf(from, sizeof from, "%s.swap", to);
-        ASSERT(size > 0 && (size_t)size < sizeof from);
-        if (listing_has(listing, kinds[i], PLOG_SUFFIX_SWAP, name->base_offset))
-            err = disk_rename(load->disk, from, to);
-        else if (kinds[i] != PLOG_FILE_LOG)
-            err = plog_disk_remove(load->disk, to); /* of what it replaces */
-        if (err != ERR_OK)
-            plog_load_fail(load, err, "replace", to);
-    }
+    if (err == ERR_OK)
+        err = sync_names(load);
+    if (err == ERR_OK)
+        err = swap_rename(load, listing, PLOG_FILE_LOG, base);
+    if (err == ERR_OK)
+        err = sync_names(load);
+    for (size_t i = 0; err == ERR_OK && i < ARRAY_COUNT(INDEX_KINDS); i++)
+        err = swap_rename(load, listing, INDEX_KINDS[i], base);
     load->folder_dirty = true;
+    return err;
+}
+
+/* A .swap index without a .log.swap. */
+static enum err swap_index(struct plog_load *load, const struct listing *listing, size_t swap)
+{
+    const struct plog_file_name *name = &listing->names[swap];
+    load->folder_dirty = true;
+    if (name->kind == PLOG_FILE_SNAPSHOT ||
+        !listing_has(listing, PLOG_FILE_LOG, PLOG_SUFFIX_NONE, name->base_offset))
+        return remove_named(load, listing->texts[swap]);
+    return swap_rename(load, listing, name->kind, name->base_offset);
+}
+
+/* A swap that was not decided. The .swap files go durably first: alone they would look decided. */
+static enum err swap_undo(struct plog_load *load, const struct listing *listing,
+                          int64_t cleaned_min)
+{
+    enum err err = ERR_OK;
+    for (size_t i = 0; err == ERR_OK && i < listing->count; i++) {
+        const struct plog_file_name *name = &listing->names[i];
+        if (name->suffix == PLOG_SUFFIX_SWAP && name->base_offset >= cleaned_min)
+            err = remove_named(load, listing->texts[i]);
+    }
+    if (err == ERR_OK)
+        err = sync_names(load);
+    for (size_t i = 0; err == ERR_OK && i < listing->count; i++) {
+        if (listing->names[i].suffix == PLOG_SUFFIX_CLEANED)
+            err = remove_named(load, listing->texts[i]);
+    }
     return err;
 }
 
@@ -170,27 +222,31 @@ static enum err swap_complete(struct plog_load *load, const struct listing *list
 static enum err clean_folder(struct plog_load *load, const struct listing *listing, bool *changed)
 {
     int64_t cleaned_min = INT64_MAX;
+    enum err err = ERR_OK;
     *changed = false;
     for (size_t i = 0; i < listing->count; i++) {
         const struct plog_file_name *name = &listing->names[i];
         if (name->suffix == PLOG_SUFFIX_CLEANED && name->base_offset < cleaned_min)
             cleaned_min = name->base_offset;
     }
-    for (size_t i = 0; i < listing->count; i++) {
+    if (cleaned_min < INT64_MAX) {
+        *changed = true;
+        return swap_undo(load, listing, cleaned_min);
+    }
+    for (size_t i = 0; err == ERR_OK && i < listing->count; i++) {
         const struct plog_file_name *name = &listing->names[i];
-        enum err err = ERR_OK;
-        if (name->suffix == PLOG_SUFFIX_DELETED || name->suffix == PLOG_SUFFIX_CLEANED ||
-            (name->suffix == PLOG_SUFFIX_SWAP && name->base_offset >= cleaned_min))
+        if (name->suffix == PLOG_SUFFIX_DELETED)
             err = remove_named(load, listing->texts[i]);
         else if (name->suffix == PLOG_SUFFIX_SWAP && name->kind == PLOG_FILE_LOG)
             err = swap_complete(load, listing, i);
+        else if (name->suffix == PLOG_SUFFIX_SWAP &&
+                 !listing_has(listing, PLOG_FILE_LOG, PLOG_SUFFIX_SWAP, name->base_offset))
+            err = swap_index(load, listing, i);
         else
             continue;
         *changed = true;
-        if (err != ERR_OK)
-            return err;
     }
-    return ERR_OK;
+    return err;
 }
 
 static int compare_segments(const void *a, const void *b)
@@ -216,6 +272,7 @@ void plog_load_add_segment(struct plog_load *load, int64_t base_offset)
         .base_offset = base_offset,
         .max_timestamp_ms = PLOG_TIMESTAMP_UNKNOWN,
         .max_timestamp_offset = base_offset,
+        .first_timestamp_ms = PLOG_TIMESTAMP_UNKNOWN,
     };
 }
 
@@ -253,7 +310,7 @@ static enum err stat_segment(struct plog_load *load, struct plog_segment *segmen
 static enum err list_folder(struct plog_load *load, struct listing *listing)
 {
     /* A finished swap changes names, which then are read again; each pass has fewer to change. */
-    for (int pass = 0; pass < 3; pass++) {
+    for (int pass = 0; pass < 4; pass++) {
         bool changed;
         listing_deinit(listing);
         enum err err = disk_list(load->disk, load->folder, listing_add, listing);

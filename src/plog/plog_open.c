@@ -178,6 +178,9 @@ static void install(struct plog *plog, struct plog_load *load)
             plog->dirty_since_ns = env_now_ns(plog->host->env);
     }
     plog->durable_offset = plog->recovery_point;
+    /* What is above may have been cut off and written anew since the checkpoint was written. */
+    if (plog->cleaned_offset > plog->recovery_point)
+        plog->cleaned_offset = plog->recovery_point;
     plog->clean = false;
     plog->state = PLOG_STATE_OPEN;
 }

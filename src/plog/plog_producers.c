@@ -9,7 +9,7 @@
  * 4. Nothing here depends on the time but expiry, which counts from when we last saw the producer,
  *    not from what its records say.
  */
-#include "plog/plog_int.h"
+#include "plog/plog_clean_int.h"
 
 #include "base/hmap.h"
 #include "base/mem.h"
@@ -441,6 +441,25 @@ size_t plog_producers_expire(struct plog_producers *producers, int64_t wall_ms, 
 }
 
 /* ---- Snapshots and lists -------------------------------------------------------------------- */
+
+void plog_producers_last(const struct plog_producers *producers, struct plog_clean_producer **out,
+                         size_t *out_count)
+{
+    struct plog_clean_producer *last = mem_alloc((producers->map.count + 1) * sizeof *last);
+    size_t count = 0;
+    HMAP_FOR_EACH (node, &producers->map) {
+        const struct producer *producer = HMAP_ENTRY(node, struct producer, node);
+        const struct producer_batch *batches = producer->batches;
+        last[count++] = (struct plog_clean_producer){
+            .producer_id = producer->id,
+            .last_data_offset =
+                producer->batch_count > 0 ? batches[producer->batch_count - 1].last_offset : -1,
+            .epoch = producer->epoch,
+        };
+    }
+    *out = last;
+    *out_count = count;
+}
 
 void plog_producers_save(const struct plog_producers *producers, struct buf *out)
 {

@@ -304,7 +304,9 @@ static void read_submit(struct plog *plog, struct plog_read *read, const struct 
     env_queue_init(&job->queue, plog->dir);
     read->job = job;
     plog->host->stats.reads_disk++;
-    plog_job_begin(plog, &job->job, read_run, read_done, &job->queue);
+    /* While a swap is under way what would be opened is uncertain: it is done before this. */
+    plog_job_begin(plog, &job->job, read_run, read_done,
+                   plog->swapping ? &plog->queue : &job->queue);
 }
 
 /* ---- On the shard --------------------------------------------------------------------------- */

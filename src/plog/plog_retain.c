@@ -106,8 +106,8 @@ struct inspect_job {
     size_t count;
 };
 
-static enum err last_entry(struct env_disk *disk, const char *path,
-                           struct plog_timeindex_entry *out)
+enum err plog_timeindex_last(struct env_disk *disk, const char *path,
+                             struct plog_timeindex_entry *out)
 {
     struct env_file *file = NULL;
     struct plog_source source = {.disk = disk};
@@ -136,7 +136,7 @@ static void inspect_run(struct env_job *base, struct env_disk *disk)
     for (size_t i = 0; i < job->count; i++) {
         char path[PLOG_PATH_BYTES];
         plog_path_of(path, job->job.folder, PLOG_FILE_TIMEINDEX, job->bases[i]);
-        enum err err = last_entry(disk, path, &job->entries[i]);
+        enum err err = plog_timeindex_last(disk, path, &job->entries[i]);
         if (err != ERR_OK) {
             plog_job_fail(&job->job, err, "read", path);
             return;
@@ -233,7 +233,7 @@ static bool by_time(const struct plog *plog)
 size_t plog_retain(struct plog *plog, int64_t wall_ms)
 {
     if (plog->state != PLOG_STATE_OPEN || plog->busy != PLOG_BUSY_NONE || !list_empty(&plog->ops) ||
-        plog->inspecting || plog->retain_rolling)
+        plog->inspecting || plog->retain_rolling || plog->swapping)
         return 0;
     uint32_t count = 0;
     uint64_t left_bytes = plog->size_bytes;
@@ -262,7 +262,7 @@ size_t plog_retain(struct plog *plog, int64_t wall_ms)
 
 void plog_drop_below(struct plog *plog, int64_t offset)
 {
-    if (plog->state != PLOG_STATE_OPEN || plog->busy == PLOG_BUSY_TRUNCATING)
+    if (plog->state != PLOG_STATE_OPEN || plog->busy == PLOG_BUSY_TRUNCATING || plog->swapping)
         return;
     if (offset > plog->high_watermark)
         offset = plog->high_watermark;

@@ -282,7 +282,8 @@ static enum err time_submit(struct plog *plog, struct plog_time_query *query)
     }
     env_queue_init(&job->queue, plog->dir);
     query->job = job;
-    plog_job_begin(plog, &job->job, time_run, time_done, &job->queue);
+    plog_job_begin(plog, &job->job, time_run, time_done,
+                   plog->swapping ? &plog->queue : &job->queue);
     return ERR_AGAIN;
 }
 

@@ -269,6 +269,8 @@ static void install(struct plog *plog, struct truncate_job *job)
         plog->recovery_point = plog->end_offset;
     if (plog->durable_offset > plog->end_offset || job->reset)
         plog->durable_offset = plog->end_offset;
+    if (plog->cleaned_offset > plog->end_offset || job->reset)
+        plog->cleaned_offset = plog->end_offset;
     if (plog->producers != NULL)
         plog_producers_high_watermark(plog->producers, plog->high_watermark);
 }

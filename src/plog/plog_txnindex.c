@@ -72,6 +72,7 @@ struct plog_aborted_job {
     struct plog_job job;
     struct env_queue queue;
     struct plog_aborted *aborted;
+    uint32_t generation;
     int64_t offset, bound_offset;
     int64_t *bases; /* segments with a .txnindex, from the one that holds the offset on */
     size_t base_count;
@@ -156,6 +157,8 @@ static enum err aborted_finish(struct plog_aborted *aborted,
     return ERR_OK;
 }
 
+static enum err aborted_submit(struct plog *plog, struct plog_aborted *aborted);
+
 static void aborted_done(struct env *env, struct env_job *base)
 {
     struct plog_aborted_job *job = CONTAINER_OF(base, struct plog_aborted_job, job.base);
@@ -165,19 +168,28 @@ static void aborted_done(struct env *env, struct env_job *base)
     aborted->err = job->job.err;
     if (plog->state != PLOG_STATE_OPEN)
         aborted->err = plog->state == PLOG_STATE_OFFLINE ? ERR_OFFLINE : ERR_CLOSED;
-    if (aborted->err == ERR_OK)
+    /* A truncation or a swap has changed what there is to read. */
+    bool again = plog->state == PLOG_STATE_OPEN && job->generation != plog->generation;
+    if (aborted->err == ERR_OK && !again)
         aborted->err = aborted_finish(aborted, job->found, job->found_count, job->pending,
                                       job->pending_count, job->complete);
     mem_free(job->pending);
     mem_free(job->found);
     mem_free(job->bases);
     plog_job_end(&job->job);
+    if (again && aborted_submit(plog, aborted) == ERR_AGAIN)
+        return;
     aborted->done(aborted);
 }
 
 enum err plog_aborted(struct plog *plog, struct plog_aborted *aborted)
 {
     aborted->plog = plog;
+    return aborted_submit(plog, aborted);
+}
+
+static enum err aborted_submit(struct plog *plog, struct plog_aborted *aborted)
+{
     aborted->txns = NULL;
     aborted->count = 0;
     if (plog->state != PLOG_STATE_OPEN)
@@ -199,6 +211,7 @@ enum err plog_aborted(struct plog *plog, struct plog_aborted *aborted)
     if (pending_count > 0)
         memcpy(job->pending, pending, pending_count * sizeof *pending);
     job->aborted = aborted;
+    job->generation = plog->generation;
     job->offset = aborted->offset;
     job->bound_offset = aborted->bound_offset;
     job->bases = mem_alloc(count * sizeof *job->bases);
@@ -208,6 +221,7 @@ enum err plog_aborted(struct plog *plog, struct plog_aborted *aborted)
     }
     env_queue_init(&job->queue, plog->dir);
     aborted->job = job;
-    plog_job_begin(plog, &job->job, aborted_run, aborted_done, &job->queue);
+    plog_job_begin(plog, &job->job, aborted_run, aborted_done,
+                   plog->swapping ? &plog->queue : &job->queue);
     return aborted->err = ERR_AGAIN;
 }

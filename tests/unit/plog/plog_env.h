@@ -45,6 +45,7 @@ struct plog_env {
     uint64_t fail_countdown; /* the Nth call on the disk or file fails; 0: none */
     enum err fail_err;
     bool failed;
+    bool fail_on; /* and all that come after it, as if the process had died there */
     size_t open_files;
     uint64_t calls;
     uint64_t syncs;
@@ -75,9 +76,11 @@ static bool plog_env_fails(enum err *err)
 {
     struct plog_env *e = plog_env_current;
     e->calls++;
-    if (e->fail_countdown == 0 || --e->fail_countdown > 0)
-        return false;
-    e->failed = true;
+    if (!e->failed || !e->fail_on) {
+        if (e->fail_countdown == 0 || --e->fail_countdown > 0)
+            return false;
+        e->failed = true;
+    }
     *err = e->fail_err;
     return true;
 }
@@ -139,8 +142,9 @@ static enum err plog_env_pwrite(struct env_file *file, const void *data, size_t 
                                 uint64_t position)
 {
     enum err failure;
+    bool before = plog_env_current->failed && plog_env_current->fail_on;
     bool fails = plog_env_fails(&failure);
-    size_t wanted = fails ? size / 2 : size; /* torn */
+    size_t wanted = fails ? before ? 0 : size / 2 : size; /* torn */
     for (size_t done = 0; done < wanted;) {
         ssize_t put =
             pwrite(file->fd, (const char *)data + done, wanted - done, (off_t)(position + done));
@@ -276,6 +280,15 @@ static enum err plog_env_list(struct env_disk *disk, const char *path, disk_list
     return ERR_OK;
 }
 
+static enum err plog_env_set_modified(struct env_disk *disk, const char *path, int64_t modified_ms)
+{
+    UNUSED(disk);
+    PLOG_ENV_CALL();
+    struct timespec time = {.tv_sec = modified_ms / 1000, .tv_nsec = modified_ms % 1000 * 1000000};
+    struct timespec times[2] = {time, time};
+    return utimensat(AT_FDCWD, path, times, 0) == 0 ? ERR_OK : plog_env_err();
+}
+
 static enum err plog_env_lock(struct env_disk *disk, const char *path, struct env_file **out)
 {
     enum err err = plog_env_open(disk, path, DISK_READ | DISK_WRITE | DISK_CREATE, out);
@@ -303,6 +316,7 @@ static const struct env_disk_ops PLOG_ENV_DISK_OPS = {
     .rmdir = plog_env_rmdir,
     .list = plog_env_list,
     .stat = plog_env_stat,
+    .set_modified = plog_env_set_modified,
     .lock = plog_env_lock,
 };
 

@@ -24,6 +24,7 @@ struct fixture {
     int64_t recovery_point;
     int64_t log_start_offset;
     int64_t high_watermark;
+    int64_t cleaned_offset;
     enum plog_kind kind;
     const char *topic;
 };
@@ -79,6 +80,7 @@ static void fixture_open_start(struct fixture *f, struct plog_opening *opening)
         .recovery_point = f->recovery_point,
         .log_start_offset = f->log_start_offset,
         .high_watermark = f->high_watermark,
+        .cleaned_offset = f->cleaned_offset,
     });
     *opening = (struct plog_opening){
         .plogs = &f->plog, .count = 1, .create = true, .done = fixture_opened};
@@ -114,6 +116,7 @@ static void fixture_note(struct fixture *f)
     f->recovery_point = plog_recovery_point(f->plog);
     f->log_start_offset = plog_log_start_offset(f->plog);
     f->high_watermark = plog_high_watermark(f->plog);
+    f->cleaned_offset = plog_cleaned_offset(f->plog);
 }
 
 static void fixture_close(struct fixture *f)
