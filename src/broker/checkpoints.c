@@ -6,6 +6,7 @@
  *     high watermarks    replica.high.watermark.checkpoint.interval.ms
  *     recovery points    log.flush.offset.checkpoint.interval.ms, after the logs were synced
  *     log start offsets  log.flush.start.offset.checkpoint.interval.ms, and with them
+ *     cleaned offsets    with the high watermarks
  *
  * 1. One pass at a time; passes that come due meanwhile are one pass after it.
  * 2. A file is not written again with what it says already.
@@ -24,15 +25,16 @@
 
 #include <string.h>
 
-enum { KIND_RECOVERY, KIND_START, KIND_WATERMARK, KIND_COUNT };
+enum { KIND_RECOVERY, KIND_START, KIND_WATERMARK, KIND_CLEANER, KIND_COUNT };
 
 static const enum plog_checkpoint_kind kinds[KIND_COUNT] = {
     [KIND_RECOVERY] = PLOG_CHECKPOINT_RECOVERY_POINT,
     [KIND_START] = PLOG_CHECKPOINT_LOG_START,
     [KIND_WATERMARK] = PLOG_CHECKPOINT_HIGH_WATERMARK,
+    [KIND_CLEANER] = PLOG_CHECKPOINT_CLEANER,
 };
 
-#define KINDS_OFTEN (1u << KIND_WATERMARK)
+#define KINDS_OFTEN (1u << KIND_WATERMARK | 1u << KIND_CLEANER)
 #define KINDS_START (1u << KIND_START)
 #define KINDS_ALL ((1u << KIND_COUNT) - 1)
 
@@ -114,6 +116,9 @@ static void rows_collect(void *context, const struct replica *replica, int64_t r
     int32_t partition = replica_partition(replica);
     rows_add(&out->rows[KIND_RECOVERY], topic, partition, recovery_point);
     rows_add(&out->rows[KIND_WATERMARK], topic, partition, high_watermark);
+    int64_t cleaned_offset = plog_cleaned_offset(replica_plog(replica));
+    if (cleaned_offset > 0)
+        rows_add(&out->rows[KIND_CLEANER], topic, partition, cleaned_offset);
     /* Segments say where a log starts, unless records were deleted from the middle of one. */
     if (log_start_offset > 0)
         rows_add(&out->rows[KIND_START], topic, partition, log_start_offset);

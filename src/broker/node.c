@@ -6,6 +6,7 @@
 #define LOG_ROOM "broker"
 #include "broker/node.h"
 
+#include "broker/cleaner_int.h"
 #include "broker/node_int.h"
 #include "broker/settings_int.h"
 #include "broker/shard_int.h"
@@ -210,6 +211,7 @@ struct broker_node *broker_node_new(const struct broker_node_options *options)
     node->published_offset = -1;
     list_init(&node->publishing);
     env_queue_init(&node->queue, ENV_DEVICE_NONE);
+    broker_cleaner_init(node);
     node->shard_count = options->env_count;
     node->envs = mem_zalloc(node->shard_count * sizeof node->envs[0]);
     node->shards = mem_zalloc(node->shard_count * sizeof node->shards[0]);

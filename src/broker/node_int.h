@@ -122,6 +122,8 @@ struct broker_node {
     struct node_start *start;
     struct node_stop *stop;
     struct node_checkpoints *checkpoints;
+    struct list cleaners_waiting; /* of cleaner.c: shards that want to clean a log */
+    uint32_t cleaners_running;
     bool failed; /* options.failed was called */
 };
 

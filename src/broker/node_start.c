@@ -797,6 +797,7 @@ static void found_add(struct node_start *start, uint32_t dir, const struct plog_
         .recovery_point = folder->recovery_point,
         .log_start_offset = folder->log_start_offset,
         .high_watermark = folder->high_watermark,
+        .cleaned_offset = folder->cleaned_offset,
     };
 }
 

@@ -2,6 +2,7 @@
 #include "broker/shard.h"
 
 #include "broker/api/auto_create_int.h"
+#include "broker/cleaner_int.h"
 #include "broker/node_int.h"
 #include "broker/request_int.h"
 #include "broker/settings_int.h"
@@ -105,6 +106,7 @@ void broker_shard_start(struct broker_shard *shard)
         return;
     int64_t delay_ms = conf_int(shard->conf, CONF_BROKER_LOG_INITIAL_TASK_DELAY_MS);
     env_timer_set_ms(shard->env, &shard->retention, (uint64_t)delay_ms);
+    broker_cleaner_start(shard);
 }
 
 void broker_shard_serve(struct broker_shard *shard)
@@ -133,6 +135,7 @@ void broker_shard_drain(struct broker_shard *shard)
     env_timer_cancel(shard->env, &shard->tick);
     env_timer_cancel(shard->env, &shard->relief);
     env_timer_cancel(shard->env, &shard->retention);
+    broker_cleaner_stop(shard);
     LIST_FOR_EACH_SAFE (node, after, &shard->conns) {
         struct broker_conn *conn = LIST_ENTRY(node, struct broker_conn, node);
         conn->ending = true;
@@ -168,6 +171,7 @@ void broker_shard_deinit(struct broker_shard *shard)
     broker_departures_drop(shard);
     if (shard->replicas != NULL)
         replica_set_free(shard->replicas);
+    broker_cleaner_free(shard);
     if (shard->fetch_sessions != NULL)
         fetch_sessions_free(shard->fetch_sessions);
     broker_settings_deinit(shard);

@@ -14,6 +14,7 @@
 
 struct broker_groups;
 struct broker_node;
+struct broker_cleaner;
 struct broker_shard;
 struct fetch_sessions;
 struct conf;
@@ -59,6 +60,7 @@ struct broker_shard {
     struct fetch_sessions *fetch_sessions; /* KIP-227 */
     struct replica_set *replicas;
     struct broker_groups *groups; /* coordinators of groups (groups.h) */
+    struct broker_cleaner *cleaner; /* NULL: none of its logs are cleaned */
 
     /* Buffers for frames and for records on their way to a client. */
     struct rcbuf_pool *rcbufs;

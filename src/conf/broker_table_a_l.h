@@ -386,35 +386,35 @@ SETTING(LISTENERS, "listeners", LIST, "PLAINTEXT://:9092", DISTINCT(FULL), HIGH,
     "Addresses to listen on, NAME://host:port, comma separated; an empty host is every address of "
     "the machine.")
 SETTING(LOG_CLEANER_BACKOFF_MS, "log.cleaner.backoff.ms", LONG, "15000", FROM(0), MEDIUM,
-    CLUSTER_WIDE, LATER,
+    CLUSTER_WIDE, SERVED,
     "How long the cleaner waits when no log needs cleaning.")
 SETTING(LOG_CLEANER_DEDUPE_BUFFER_SIZE, "log.cleaner.dedupe.buffer.size", LONG, "134217728", ANY,
-    MEDIUM, CLUSTER_WIDE, LATER,
+    MEDIUM, CLUSTER_WIDE, SERVED,
     "Memory for the cleaner's maps of keys, all threads together.")
 SETTING(LOG_CLEANER_DELETE_RETENTION_MS, "log.cleaner.delete.retention.ms", LONG, "86400000",
-    FROM(0), MEDIUM, CLUSTER_WIDE, LATER,
+    FROM(0), MEDIUM, CLUSTER_WIDE, SERVED,
     "How long compacted topics keep markers of deleted keys.")
-SETTING(LOG_CLEANER_ENABLE, "log.cleaner.enable", BOOLEAN, "true", ANY, MEDIUM, READ_ONLY, LATER,
+SETTING(LOG_CLEANER_ENABLE, "log.cleaner.enable", BOOLEAN, "true", ANY, MEDIUM, READ_ONLY, SERVED,
     "Run the cleaner, without which compacted topics grow for ever.")
 SETTING(LOG_CLEANER_IO_BUFFER_LOAD_FACTOR, "log.cleaner.io.buffer.load.factor", DOUBLE, "0.9", ANY,
-    MEDIUM, CLUSTER_WIDE, LATER,
+    MEDIUM, CLUSTER_WIDE, SERVED,
     "How full the cleaner's map of keys may get.")
 SETTING(LOG_CLEANER_IO_BUFFER_SIZE, "log.cleaner.io.buffer.size", INT, "524288", FROM(0), MEDIUM,
-    CLUSTER_WIDE, LATER,
+    CLUSTER_WIDE, SERVED,
     "Memory for the cleaner's reads and writes, all threads together.")
 SETTING(LOG_CLEANER_IO_MAX_BYTES_PER_SECOND, "log.cleaner.io.max.bytes.per.second", DOUBLE,
-    "1.7976931348623157E308", ANY, MEDIUM, CLUSTER_WIDE, LATER,
+    "1.7976931348623157E308", ANY, MEDIUM, CLUSTER_WIDE, SERVED,
     "Most bytes a second that the cleaner reads and writes.")
 SETTING(LOG_CLEANER_MAX_COMPACTION_LAG_MS, "log.cleaner.max.compaction.lag.ms", LONG,
-    "9223372036854775807", FROM(1), MEDIUM, CLUSTER_WIDE, LATER,
+    "9223372036854775807", FROM(1), MEDIUM, CLUSTER_WIDE, SERVED,
     "A record of a compacted topic is compacted at the latest after this time.")
 SETTING(LOG_CLEANER_MIN_CLEANABLE_RATIO, "log.cleaner.min.cleanable.ratio", DOUBLE, "0.5",
-    BETWEEN_REAL(0, 1), MEDIUM, CLUSTER_WIDE, LATER,
+    BETWEEN_REAL(0, 1), MEDIUM, CLUSTER_WIDE, SERVED,
     "Least part of a log that must be uncleaned for the cleaner to take it.")
 SETTING(LOG_CLEANER_MIN_COMPACTION_LAG_MS, "log.cleaner.min.compaction.lag.ms", LONG, "0", FROM(0),
-    MEDIUM, CLUSTER_WIDE, LATER,
+    MEDIUM, CLUSTER_WIDE, SERVED,
     "A record of a compacted topic stays as it is for at least this time.")
-SETTING(LOG_CLEANER_THREADS, "log.cleaner.threads", INT, "1", FROM(0), MEDIUM, CLUSTER_WIDE, LATER,
+SETTING(LOG_CLEANER_THREADS, "log.cleaner.threads", INT, "1", FROM(0), MEDIUM, CLUSTER_WIDE, SERVED,
     "Logs that are cleaned side by side.")
 SETTING(LOG_CLEANUP_POLICY, "log.cleanup.policy", LIST, "delete", LIST_OF("compact,delete", EMPTY),
     MEDIUM, CLUSTER_WIDE, SERVED,

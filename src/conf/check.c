@@ -252,8 +252,4 @@ void conf_check_service(const struct conf_checker *checker)
         else
             conf_warn(checker, id, "has no effect in ottla yet");
     }
-    struct conf_list policies = conf_list(conf, CONF_BROKER_LOG_CLEANUP_POLICY);
-    if (list_has(policies, "compact"))
-        conf_warn(checker, CONF_BROKER_LOG_CLEANUP_POLICY,
-                  "ottla does not compact yet: compacted topics keep all that was written");
 }

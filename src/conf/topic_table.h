@@ -26,7 +26,7 @@ SETTING(COMPRESSION_ZSTD_LEVEL, "compression.zstd.level", INT, "3", BETWEEN(-131
     "compression.zstd.level", SERVED,
     "Effort of zstd where the broker compresses itself.")
 SETTING(DELETE_RETENTION_MS, "delete.retention.ms", LONG, "86400000", FROM(0), MEDIUM,
-    "log.cleaner.delete.retention.ms", LATER,
+    "log.cleaner.delete.retention.ms", SERVED,
     "How long a compacted topic keeps markers of deleted keys.")
 SETTING(FILE_DELETE_DELAY_MS, "file.delete.delay.ms", LONG, "60000", FROM(0), MEDIUM,
     "log.segment.delete.delay.ms", SERVED,
@@ -57,7 +57,7 @@ SETTING(LOCAL_RETENTION_MS, "local.retention.ms", LONG, "-2", FROM(-2), MEDIUM,
     "log.local.retention.ms", LATER,
     "Time for which records stay here once they are in remote storage; -2 means retention.ms.")
 SETTING(MAX_COMPACTION_LAG_MS, "max.compaction.lag.ms", LONG, "9223372036854775807", FROM(1),
-    MEDIUM, "log.cleaner.max.compaction.lag.ms", LATER,
+    MEDIUM, "log.cleaner.max.compaction.lag.ms", SERVED,
     "A record is compacted at the latest after this time.")
 SETTING(MAX_MESSAGE_BYTES, "max.message.bytes", INT, "1048588", FROM(0), MEDIUM,
     "message.max.bytes", SERVED,
@@ -72,10 +72,10 @@ SETTING(MESSAGE_TIMESTAMP_TYPE, "message.timestamp.type", STRING, "CreateTime",
     ONE_OF("CreateTime,LogAppendTime"), MEDIUM, "log.message.timestamp.type", SERVED,
     "A record's time: CreateTime is the producer's, LogAppendTime the broker's.")
 SETTING(MIN_CLEANABLE_DIRTY_RATIO, "min.cleanable.dirty.ratio", DOUBLE, "0.5", BETWEEN_REAL(0, 1),
-    MEDIUM, "log.cleaner.min.cleanable.ratio", LATER,
+    MEDIUM, "log.cleaner.min.cleanable.ratio", SERVED,
     "Least part of a log that must be uncleaned for the cleaner to take it.")
 SETTING(MIN_COMPACTION_LAG_MS, "min.compaction.lag.ms", LONG, "0", FROM(0), MEDIUM,
-    "log.cleaner.min.compaction.lag.ms", LATER,
+    "log.cleaner.min.compaction.lag.ms", SERVED,
     "A record stays as it is for at least this time.")
 SETTING(MIN_INSYNC_REPLICAS, "min.insync.replicas", INT, "1", FROM(1), MEDIUM,
     "min.insync.replicas", SERVED,

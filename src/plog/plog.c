@@ -578,11 +578,18 @@ static bool sync_may_begin(const struct plog *plog)
 
 void plog_step(struct plog *plog)
 {
-    /* First what others wait for: an operation that ends the plog comes last of all. */
-    bool over = plog->state != PLOG_STATE_OPEN && plog->jobs == 0;
+    plog_clean_tell(plog);
+    /* First what others wait for: an operation that ends the plog comes last of all, and when no
+     * job is under way any more. */
+    bool quiet = plog->jobs == 0 && plog->cleaning == NULL;
+    bool over = plog->state != PLOG_STATE_OPEN && quiet;
     struct plog_op *last = NULL;
     for (struct list *node; (node = list_pop_front(&plog->done_ops)) != NULL;) {
         struct plog_op *op = LIST_ENTRY(node, struct plog_op, node);
+        if (!quiet && (op->kind == PLOG_OP_CLOSE || op->kind == PLOG_OP_DELETE)) {
+            list_push_front(&plog->done_ops, node);
+            break;
+        }
         if (over && list_empty(&plog->done_ops) && list_empty(&plog->ops)) {
             last = op;
             break;
@@ -603,7 +610,6 @@ void plog_step(struct plog *plog)
     plog_clean_advance(plog);
     if (sync_may_begin(plog))
         plog_sync_begin(plog);
-    plog_clean_tell(plog);
     wake_waiters(plog);
     if (last != NULL)
         last->done(last); /* which may free the plog */

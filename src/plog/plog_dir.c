@@ -268,8 +268,10 @@ static void apply_rows(struct hmap *map, const struct plog_checkpoint *checkpoin
                 info->recovery_point = row->offset;
             else if (kind == PLOG_CHECKPOINT_LOG_START)
                 info->log_start_offset = row->offset;
-            else
+            else if (kind == PLOG_CHECKPOINT_HIGH_WATERMARK)
                 info->high_watermark = row->offset;
+            else
+                info->cleaned_offset = row->offset;
         }
     }
 }
@@ -289,7 +291,7 @@ static enum err apply_checkpoints(struct env_disk *disk, const char *dir,
             hmap_insert(&map, &nodes[i].node, row_hash(info->topic, info->partition));
     }
     for (int kind = PLOG_CHECKPOINT_RECOVERY_POINT;
-         err == ERR_OK && kind <= PLOG_CHECKPOINT_HIGH_WATERMARK; kind++) {
+         err == ERR_OK && kind <= PLOG_CHECKPOINT_CLEANER; kind++) {
         struct plog_checkpoint checkpoint;
         err = plog_checkpoint_load(disk, dir, (enum plog_checkpoint_kind)kind, &checkpoint, error);
         if (err == ERR_OK) {

@@ -1,7 +1,7 @@
 #ifndef PLOG_PLOG_DIR_H
 #define PLOG_PLOG_DIR_H
 /*
- * One log directory: what is in it, its lock, its three checkpoints, its mark of a clean stop. All
+ * One log directory: what is in it, its lock, its four checkpoints, its mark of a clean stop. All
  * functions that take a disk block: inside a job, or where there is no loop. The file formats are
  * in plog_files.h.
  */
@@ -31,6 +31,7 @@ struct plog_folder_info {
     int64_t recovery_point;
     int64_t log_start_offset;
     int64_t high_watermark;
+    int64_t cleaned_offset;
 };
 
 struct plog_dir_content {

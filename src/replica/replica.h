@@ -38,6 +38,7 @@ struct replica_found {
     int64_t recovery_point;
     int64_t log_start_offset;
     int64_t high_watermark;
+    int64_t cleaned_offset;
 };
 
 struct replica_set_options {
@@ -206,6 +207,16 @@ void replica_unwatch(struct replica_watch *watch);
 
 /* Retention of all logs of the shard, once. Returns the segments that go. */
 size_t replica_set_retain(struct replica_set *set);
+
+/* The compacted logs of the shard that should be cleaned now. */
+struct replica_cleaning {
+    struct replica *dirtiest; /* NULL: none; good until the loop turns. plog_clean is next */
+    double ratio;             /* of its dirty part */
+    size_t due_count;
+};
+void replica_set_look_dirty(struct replica_set *set, struct replica_cleaning *out);
+/* What cleaning has done on this shard, for metrics. */
+const struct plog_host_cleaning *replica_set_cleaning(const struct replica_set *set);
 
 /* Move the recovery points of all logs with new records (log.flush.offset.checkpoint.interval.ms),
  * a few at a time; then `done`, perhaps from inside the call, when the caller writes the checkpoint

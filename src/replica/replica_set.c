@@ -267,6 +267,7 @@ static void replica_create(struct replica_set *set, const struct meta_topic *top
         options.recovery_point = found->found.recovery_point;
         options.log_start_offset = found->found.log_start_offset;
         options.high_watermark = found->found.high_watermark;
+        options.cleaned_offset = found->found.cleaned_offset;
         mem_free(found);
     } else {
         options.dir = dir_choose(set, partition);
@@ -332,16 +333,27 @@ static void delete_done(struct plog_op *op)
     removed_end(replica);
 }
 
+static void gone_done(struct plog_op *op)
+{
+    removed_end(CONTAINER_OF(op, struct replica, ending));
+}
+
 /* In set->removing and not opening any more. */
 static void removed_delete(struct replica *replica)
 {
     if (replica->syncing)
         return; /* sync_done comes back here, through replica_set_synced */
-    if (plog_state(replica->log) != PLOG_STATE_OPEN) {
+    if (plog_state(replica->log) != PLOG_STATE_OPEN && plog_is_idle(replica->log)) {
         removed_end(replica);
         return;
     }
     replica->state = REPLICA_STATE_REMOVING;
+    if (plog_state(replica->log) != PLOG_STATE_OPEN) {
+        /* Its directory is offline, and a job of its own has not found out yet. */
+        replica->ending = (struct plog_op){.done = gone_done};
+        plog_close(replica->log, &replica->ending);
+        return;
+    }
     replica->ending = (struct plog_op){.done = delete_done};
     plog_delete(replica->log, &replica->ending);
 }

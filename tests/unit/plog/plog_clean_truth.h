@@ -97,8 +97,10 @@ static void put_keys(const struct put *put, const int32_t *keys, size_t count)
     }
     assert_int_equal(batch_builder_finish(&builder, F.codec, &bytes), ERR_OK);
     batch_builder_deinit(&builder);
-    struct plog_append append = {
-        .data = bytes.data, .size = bytes.size, .origin = PLOG_ORIGIN_CLIENT};
+    struct plog_append append = {.data = bytes.data,
+                                 .size = bytes.size,
+                                 .origin = PLOG_ORIGIN_CLIENT,
+                                 .transaction_verified = true};
     assert_int_equal(fixture_append_bytes(&F, &append), ERR_OK);
     assert_int_equal(append.error, WIRE_ERROR_NONE);
     assert_int_equal(append.first_offset, base);
