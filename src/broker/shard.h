@@ -59,7 +59,7 @@ struct broker_shard {
     /* Its partitions; NULL on a node that is no broker. */
     struct fetch_sessions *fetch_sessions; /* KIP-227 */
     struct replica_set *replicas;
-    struct broker_groups *groups; /* coordinators of groups (groups.h) */
+    struct broker_groups *groups;   /* coordinators of groups (groups.h) */
     struct broker_cleaner *cleaner; /* NULL: none of its logs are cleaned */
 
     /* Buffers for frames and for records on their way to a client. */
