@@ -704,6 +704,8 @@ static void shard_run(struct broker_shard *shard, struct broker_call *call)
         .producer_check_ms =
             (uint64_t)conf_int(conf, CONF_BROKER_PRODUCER_ID_EXPIRATION_CHECK_INTERVAL_MS),
         .openings_per_dir = (uint32_t)((threads + node->shard_count - 1) / node->shard_count),
+        .unwritten_bytes_max =
+            (uint64_t)conf_int(conf, CONF_BROKER_OTTLA_UNWRITTEN_BYTES_MAX) / node->shard_count + 1,
         .context = shard,
         .owns = shard_owns,
         .topic_config = broker_settings_topic_config,

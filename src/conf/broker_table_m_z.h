@@ -124,6 +124,10 @@ SETTING(OTTLA_RETENTION_BY_APPEND_TIME, "ottla.retention.by.append.time", BOOLEA
     "future does not keep it; Kafka looks at the records' times alone.")
 SETTING(OTTLA_SHARDS, "ottla.shards", INT, "0", BETWEEN(0, 1024), MEDIUM, READ_ONLY, SERVED,
     "Event loops that share the work, each with a core of its own; 0 means one for each core.")
+SETTING(OTTLA_UNWRITTEN_BYTES_MAX, "ottla.unwritten.bytes.max", LONG, "134217728", FROM(16384),
+    MEDIUM, READ_ONLY, SERVED,
+    "So many bytes of each data folder may be appended before its disk has written them; then "
+    "appends to this folder wait, so that a disk that stalls does not hold up the others.")
 SETTING(PRINCIPAL_BUILDER_CLASS, "principal.builder.class", CLASS,
     "org.apache.kafka.common.security.authenticator.DefaultKafkaPrincipalBuilder", ANY, MEDIUM,
     PER_BROKER, REFUSED,

@@ -55,6 +55,9 @@ struct env_disk_ops {
     /* NULL: there is nothing to reserve. */
     enum err (*reserve)(struct env_disk *disk, struct env_file *file, uint64_t size_bytes);
     enum err (*sync)(struct env_disk *disk, struct env_file *file);
+    /* NULL: it is left to the machine. */
+    enum err (*writeback)(struct env_disk *disk, struct env_file *file, uint64_t position,
+                          uint64_t size);
     enum err (*size)(struct env_disk *disk, struct env_file *file, uint64_t *out_bytes);
     enum err (*sync_folder)(struct env_disk *disk, const char *path);
     enum err (*rename)(struct env_disk *disk, const char *from, const char *to);
@@ -120,6 +123,14 @@ static inline MUST_USE enum err disk_reserve(struct env_disk *disk, struct env_f
 static inline MUST_USE enum err disk_sync(struct env_disk *disk, struct env_file *file)
 {
     return disk->ops->sync(disk, file);
+}
+
+/* Has the bytes of the range written to the disk, and waits for that. Promises nothing: neither the
+ * file's size nor the disk's own cache is part of it. An error is as bad as a sync's. */
+static inline MUST_USE enum err disk_writeback(struct env_disk *disk, struct env_file *file,
+                                               uint64_t position, uint64_t size)
+{
+    return disk->ops->writeback == NULL ? ERR_OK : disk->ops->writeback(disk, file, position, size);
 }
 
 static inline MUST_USE enum err disk_size(struct env_disk *disk, struct env_file *file,

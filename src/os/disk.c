@@ -145,6 +145,20 @@ static enum err disk_os_sync(struct env_disk *disk, struct env_file *file)
     return fdatasync(file->fd) == 0 ? ERR_OK : disk_err("sync", NULL, file->fd);
 }
 
+static enum err disk_os_writeback(struct env_disk *disk, struct env_file *file, uint64_t position,
+                                  uint64_t size)
+{
+    UNUSED(disk);
+    const unsigned flags =
+        SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
+    if (sync_file_range(file->fd, (off_t)position, (off_t)size, flags) == 0)
+        return ERR_OK;
+    /* Not every filesystem has it; then the kernel writes when it likes to. */
+    if (errno != EIO && errno != ENOSPC && errno != EDQUOT)
+        return ERR_OK;
+    return disk_err("write", NULL, file->fd);
+}
+
 static enum err disk_os_size(struct env_disk *disk, struct env_file *file, uint64_t *out_bytes)
 {
     UNUSED(disk);
@@ -344,6 +358,7 @@ static const struct env_disk_ops disk_os_ops = {
     .truncate = disk_os_truncate,
     .reserve = disk_os_reserve,
     .sync = disk_os_sync,
+    .writeback = disk_os_writeback,
     .size = disk_os_size,
     .sync_folder = disk_os_sync_folder,
     .rename = disk_os_rename,

@@ -103,6 +103,9 @@ struct plog *plog_new(const struct plog_options *options)
     plog_marks_forget(plog);
     list_init(&plog->poke_node);
     list_init(&plog->flush_node);
+    list_init(&plog->unwritten_node);
+    list_init(&plog->held_node);
+    plog->writeback_base = -1;
     list_init(&plog->waiters);
     list_init(&plog->ops);
     list_init(&plog->sync_ops);
@@ -133,6 +136,7 @@ void plog_free(struct plog *plog)
         plog_segment_drop_files(&plog->segments[i]);
     LIST_FOR_EACH_SAFE (node, after, &plog->waiters)
         list_remove(node);
+    plog_writeback_forget(plog);
     list_remove(&plog->poke_node);
     list_remove(&plog->flush_node);
     list_remove(&plog->node);
@@ -422,7 +426,8 @@ static bool waiters_may_go(const struct plog *plog)
     case PLOG_STATE_OPENING:
         return false;
     case PLOG_STATE_OPEN:
-        return plog->busy == PLOG_BUSY_NONE && list_empty(&plog->ops) && !plog->torn;
+        return plog->busy == PLOG_BUSY_NONE && list_empty(&plog->ops) && !plog->torn &&
+               !plog_writeback_holds(plog);
     default:
         return true;
     }
@@ -628,9 +633,10 @@ void plog_go_offline(struct plog *plog, enum err err)
     if (plog->state == PLOG_STATE_OFFLINE || plog->state == PLOG_STATE_CLOSED ||
         plog->state == PLOG_STATE_DELETED || plog->state == PLOG_STATE_FAILED)
         return;
-    if (plog->state == PLOG_STATE_OPENING)
+    if (plog->state == PLOG_STATE_NEW || plog->state == PLOG_STATE_OPENING)
         return; /* plog_open's done sees it */
     plog->state = PLOG_STATE_OFFLINE;
+    plog_writeback_forget(plog);
     plog_set_error(plog, err, plog->host->dirs[plog->dir].what);
     if (plog->busy == PLOG_BUSY_NONE)
         plog_ops_finish(plog, &plog->ops, ERR_OFFLINE);

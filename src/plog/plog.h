@@ -102,6 +102,9 @@ struct plog_host_options {
     uint32_t open_files_max; /* of this shard; the longest unused are closed. 0: 4096 */
     /* So many new logs are made durable by one sync of their filesystem. 0: 32 */
     uint32_t volume_sync_min;
+    /* So many bytes of a directory may be appended before its disk has written them; then appends
+     * to it wait. Bounds what a disk that stalls can do to the shard. 0: no bound. */
+    uint64_t unwritten_bytes_max;
     uint64_t idle_close_ms;     /* files unused for so long are closed. 0: 60000 */
     uint64_t producer_check_ms; /* how often idle producers are looked for. 0: 600000 */
     /*

@@ -479,6 +479,7 @@ static enum err write_intake(struct plog *plog, struct plog_append *append,
     segment->append_ms = append->wall_ms;
     plog_files_touch(segment->files);
     note_dirty(plog, segment);
+    plog_writeback_note(plog, intake->size);
 
     append->last_offset = intake->last_offset;
     append->max_timestamp_ms = intake->max_timestamp;
@@ -507,6 +508,10 @@ static enum err may_append(struct plog *plog, struct plog_append *append)
         return ERR_AGAIN;
     if (!list_empty(&plog->waiters) && !plog->waking)
         return ERR_AGAIN;
+    if (plog_writeback_holds(plog)) {
+        plog_writeback_wait(plog);
+        return ERR_AGAIN;
+    }
     /* A job could not make room for appends: whoever tries first is told, and the next one tries
      * anew. */
     if (plog->activate_error != ERR_OK) {

@@ -74,14 +74,18 @@ enum err plog_disk_store(struct env_disk *disk, const char *path, const void *da
 enum err plog_disk_sync(struct env_disk *disk, struct env_file *file, const char *folder)
 {
     enum err err = disk_sync(disk, file);
-    if (err == ERR_OK)
-        return ERR_OK;
+    if (err != ERR_OK)
+        plog_disk_distrust(disk, folder);
+    return err;
+}
+
+void plog_disk_distrust(struct env_disk *disk, const char *folder)
+{
     char path[PLOG_PATH_BYTES];
     struct env_file *mark = NULL;
     plog_path(path, folder, PLOG_DISTRUST_NAME);
     if (disk_open(disk, path, DISK_WRITE | DISK_CREATE, &mark) == ERR_OK)
         disk_close(disk, mark);
-    return err;
 }
 
 enum err plog_disk_remove(struct env_disk *disk, const char *path)

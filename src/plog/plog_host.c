@@ -52,6 +52,8 @@ struct plog_host *plog_host_new(const struct plog_host_options *options)
     host->producer_check_ns =
         (options->producer_check_ms != 0 ? options->producer_check_ms : PRODUCER_CHECK_MS_DEFAULT) *
         NS_PER_MS;
+    host->unwritten_bytes_max =
+        options->unwritten_bytes_max != 0 ? options->unwritten_bytes_max : UINT64_MAX;
     host->dir_failed = options->dir_failed;
     host->context = options->context;
     host->codec = codec_context_new();
@@ -68,6 +70,8 @@ struct plog_host *plog_host_new(const struct plog_host_options *options)
         dir->path = mem_strdup(options->dirs[i]);
         list_init(&dir->plogs);
         list_init(&dir->closing);
+        list_init(&dir->unwritten);
+        list_init(&dir->held);
         env_queue_init(&dir->janitor, i);
     }
     host->producer_check_at_ns = env_now_ns(host->env) + host->producer_check_ns;
@@ -514,6 +518,7 @@ static void timer_fire(struct env *env, struct env_timer *timer)
     expire_producers(host, now);
     files_trim(host, NULL);
     flush_due(host, now, &next);
+    plog_writeback_tell(host, now, &next);
     for (uint32_t i = 0; i < host->dir_count; i++)
         janitor_start(host, i);
 

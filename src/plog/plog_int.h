@@ -175,6 +175,12 @@ struct plog {
     /* Of the snapshots that the last two checkpoints took; -1: none. */
     int64_t snapshot_offset;
     int64_t snapshot_older;
+    struct list unwritten_node; /* dir->unwritten */
+    struct list held_node;      /* dir->held */
+    uint64_t appended_bytes;    /* since it was opened */
+    uint64_t written_bytes;     /* of these, what is on the disk */
+    int64_t writeback_base;     /* of the segment that is written back up to the position */
+    uint32_t writeback_position;
     struct plog_op retain_roll; /* retention's own: the active segment's time came */
     bool retain_rolling;
     bool inspecting;         /* timestamps of old segments are being read */
@@ -250,6 +256,8 @@ void plog_job_end(struct plog_job *job);
  */
 #define PLOG_DISTRUST_NAME "sync-failed"
 enum err plog_disk_sync(struct env_disk *disk, struct env_file *file, const char *folder) MUST_USE;
+/* job: the mark alone. */
+void plog_disk_distrust(struct env_disk *disk, const char *folder);
 
 /* job: note what failed; returns err. */
 enum err plog_job_fail(struct plog_job *job, enum err err, const char *step, const char *name);
@@ -284,6 +292,12 @@ struct plog_host_dir {
     struct env_queue janitor;         /* closes files, removes what was deleted */
     struct list closing;              /* plog_files without references */
     struct plog_close_job *close_job; /* NULL: none under way */
+    uint64_t unwritten_bytes;         /* appended, and perhaps not on the disk */
+    struct list unwritten;            /* plogs that have some which no job covers, longest first */
+    struct list held;                 /* plogs whose appends wait for the disk */
+    uint64_t held_since_ns;           /* 0: none does */
+    bool held_told;
+    uint32_t writebacks; /* jobs under way */
     bool offline;
     bool told; /* dir_failed was called */
     enum err error;
@@ -309,7 +323,8 @@ struct plog_host {
     bool turn_posted;
     struct env_timer timer;
     uint64_t producer_check_at_ns;
-    uint64_t open_files; /* descriptors */
+    uint64_t unwritten_bytes_max; /* of each directory */
+    uint64_t open_files;          /* descriptors */
     uint32_t janitor_jobs;
     struct plog_op *stopping;   /* plog_host_stop's */
     struct log_limit full_disk; /* lines about it */
@@ -478,6 +493,18 @@ void plog_survey_begin(struct plog *plog, uint32_t first);
 /* job: the last entry of a time index; PLOG_TIMESTAMP_NONE where there is none. */
 enum err plog_timeindex_last(struct env_disk *disk, const char *path,
                              struct plog_timeindex_entry *out) MUST_USE;
+
+/* ---- What the disk is behind (plog_writeback.c) --------------------------------------------- */
+
+void plog_writeback_note(struct plog *plog, uint64_t bytes);
+/* All that was appended up to this value of appended_bytes is on the disk. */
+void plog_writeback_covered(struct plog *plog, uint64_t appended_bytes);
+/* It is not written to any more. */
+void plog_writeback_forget(struct plog *plog);
+/* Appends have to wait; _wait: and are to go on when they need not. */
+bool plog_writeback_holds(const struct plog *plog);
+void plog_writeback_wait(struct plog *plog);
+void plog_writeback_tell(struct plog_host *host, uint64_t now, uint64_t *next);
 
 /* Retention and deletion. */
 void plog_segments_delete(struct plog *plog, uint32_t count);

@@ -310,6 +310,7 @@ static void folder_done(struct env *env, struct env_job *base)
         err = ERR_OFFLINE;
     } else {
         plog->state = PLOG_STATE_DELETED;
+        plog_writeback_forget(plog);
         plog_host_forget_removals(plog->host, job->job.folder);
         plog_host_remove_later(plog->host, plog->dir, job->to, true, job->delay_ms);
         plog_ops_finish(plog, &plog->sync_ops, ERR_CLOSED);

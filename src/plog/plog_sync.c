@@ -34,6 +34,7 @@ struct sync_job {
     bool folder_name; /* in the log directory */
     char dir[PLOG_PATH_BYTES];
     int64_t end_offset;
+    uint64_t appended_bytes;
     struct sync_item *items;
     size_t item_count;
     uint64_t index_bytes, timeindex_bytes; /* the active segment's, for close; UINT64_MAX: as is */
@@ -270,6 +271,7 @@ static struct sync_job *job_new(struct plog *plog, bool checkpoint, bool close)
     job->checkpoint = checkpoint;
     job->close = close;
     job->end_offset = plog->end_offset;
+    job->appended_bytes = plog->appended_bytes;
     job->index_bytes = UINT64_MAX;
     if (plog->tail != NULL && close) {
         const struct plog_segment *active = plog_active(plog);
@@ -303,6 +305,7 @@ static void restore_marks(struct plog *plog, const struct sync_job *job)
 
 static void take_results(struct plog *plog, const struct sync_job *job)
 {
+    plog_writeback_covered(plog, job->appended_bytes);
     if (job->end_offset > plog->durable_offset)
         plog->durable_offset = job->end_offset;
     if (!job->checkpoint)

@@ -252,6 +252,8 @@ static void install(struct plog *plog, struct truncate_job *job)
     plog->snapshot_older = -1;
     plog->txnindex_count = job->reset ? 0 : load->txnindex_count;
     plog->end_offset = load->end_offset;
+    plog->writeback_base = -1;
+    plog_writeback_covered(plog, plog->appended_bytes); /* cutting off has synced what is left */
     plog_epochs_truncate_end(plog, plog->end_offset);
     plog->size_bytes = 0;
     for (uint32_t i = 0; i < plog->segment_count; i++)

@@ -48,8 +48,9 @@ struct replica_set_options {
     const char *const *dirs;
     const struct uuid *dir_ids;
     uint32_t dir_count;
-    uint32_t open_files_max;    /* 0: plog's default */
-    uint64_t producer_check_ms; /* 0: plog's default */
+    uint32_t open_files_max;      /* 0: plog's default */
+    uint64_t unwritten_bytes_max; /* as in plog_host_options */
+    uint64_t producer_check_ms;   /* 0: plog's default */
     /* How many openings of one directory run side by side (num.recovery.threads.per.data.dir, this
      * shard's part). */
     uint32_t openings_per_dir;

@@ -68,6 +68,7 @@ struct replica_set *replica_set_new(const struct replica_set_options *options)
         .dirs = set->options.dirs,
         .dir_count = count,
         .open_files_max = options->open_files_max,
+        .unwritten_bytes_max = options->unwritten_bytes_max,
         .producer_check_ms = options->producer_check_ms,
         .dir_failed = dir_failed,
         .context = set,

@@ -100,6 +100,7 @@ static struct conf *conf_make(const struct broker_options *options)
     pair_add(&pairs, "log.initial.task.delay.ms", options->retention_check_ms);
     pair_add(&pairs, "log.retention.check.interval.ms", options->retention_check_ms);
     pair_add(&pairs, "connections.max.idle.ms", options->idle_ms);
+    pair_add(&pairs, "ottla.unwritten.bytes.max", options->unwritten_bytes);
     return conf_of(pairs.items, pairs.count);
 }
 

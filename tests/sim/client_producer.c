@@ -23,6 +23,7 @@ struct batch {
     bool sent;   /* and not answered */
     bool failed; /* this time round */
     bool tried;  /* sent at least once */
+    bool late;   /* the answer to this time was that it takes too long: it may be there */
     struct buf bytes;
 };
 
@@ -135,8 +136,10 @@ static struct batch *lane_next(struct producer *producer, struct lane *lane)
         if (lane->sent_count > 0)
             return NULL;
         lane->recovers = false;
-        LIST_FOR_EACH (node, &lane->batches)
-            LIST_ENTRY(node, struct batch, node)->failed = false;
+        LIST_FOR_EACH (node, &lane->batches) {
+            struct batch *batch = LIST_ENTRY(node, struct batch, node);
+            batch->failed = batch->late = false;
+        }
     }
     /* A partition takes any sequence from a producer of which it knows nothing (as Kafka does), so
      * the first batch goes alone. */
@@ -222,6 +225,19 @@ static bool first_of_lane(const struct batch *batch)
     return batch->lane->batches.next == &batch->node;
 }
 
+/* Are all in front of it acknowledged, or answered with a time-out, which says nothing? */
+static bool may_be_acked(const struct batch *batch)
+{
+    LIST_FOR_EACH (node, &batch->lane->batches) {
+        const struct batch *before = LIST_ENTRY(node, struct batch, node);
+        if (before == batch)
+            return true;
+        if (!before->late)
+            return false;
+    }
+    return true;
+}
+
 /* Is this error one that the situation explains? What is not done about it here is sent again. */
 static void batch_error(struct producer *producer, struct batch *batch, int16_t error)
 {
@@ -257,7 +273,7 @@ static void batch_acked(struct producer *producer, struct batch *batch, int64_t 
 {
     struct model_lane *lane = batch->lane->model;
     batch->lane->known = true;
-    SIM_CHECK(producer->client.world, first_of_lane(batch) || !lane->idempotent,
+    SIM_CHECK(producer->client.world, may_be_acked(batch) || !lane->idempotent,
               "lane %d: number %" PRId64 " is acknowledged before those in front of it",
               lane->index, batch->first);
     if (base_offset >= 0)
@@ -317,6 +333,7 @@ static void answer_partition(struct producer *producer, struct produce *produce,
         batch_over(produce, index);
     } else {
         batch_failed(batch);
+        batch->late = part->error_code == WIRE_ERROR_REQUEST_TIMED_OUT;
         batch_error(producer, batch, part->error_code);
     }
 }

@@ -63,7 +63,13 @@ struct client_host {
 };
 
 /* What becomes of one log directory of several, while the others go on. */
-enum dir_fault { DIR_FAULT_NONE, DIR_FAULT_BREAKS, DIR_FAULT_SYNC, DIR_FAULT_FULL };
+enum dir_fault {
+    DIR_FAULT_NONE,
+    DIR_FAULT_BREAKS,
+    DIR_FAULT_SYNC,
+    DIR_FAULT_FULL,
+    DIR_FAULT_STALL
+};
 
 /* What a scenario makes of it. */
 struct node_plan {
@@ -288,6 +294,15 @@ static void broker_make(struct node_scenario *s, struct prng *prng)
         options->log_dir_count = 2;
     if (s->dir_fault != DIR_FAULT_NONE)
         options->log_dir_count = 3;
+    struct prng bounds;
+    sim_prng_init(s->world, &bounds, "unwritten", 0);
+    if (prng_chance(&bounds, 1, 2))
+        options->unwritten_bytes = 16384 + (uint32_t)prng_below(&bounds, 500000);
+    if (s->dir_fault == DIR_FAULT_STALL) {
+        options->unwritten_bytes = 16384 + (uint32_t)prng_below(&bounds, 100000);
+        /* Beside the records there are indexes, and for each shard a batch that goes past it. */
+        node->unwritten_bytes_max = 2 * options->unwritten_bytes + 100000;
+    }
     options->snapshot_bytes = prng_chance(prng, 1, 2) ? 0 : 500 + (uint32_t)prng_below(prng, 5000);
     options->checkpoint_ms = prng_chance(prng, 1, 2) ? 0 : 10 + (uint32_t)prng_below(prng, 3000);
     options->index_interval = prng_chance(prng, 1, 2) ? 0 : 1 + (uint32_t)prng_below(prng, 10000);
@@ -580,20 +595,34 @@ static bool is_in_dir(struct node_scenario *s, const struct model_partition *p, 
     return sim_storage_truth_size(broker_of(s)->storage, path, false, &size) == ERR_OK;
 }
 
+#define STALL_NS (60 * SIM_S)
+
 struct dir_wait {
     struct node_scenario *s;
     uint32_t dir; /* what is in it is not waited for */
 };
 
+/* Answers leave in the order of the requests, so that a producer whose answer from one directory
+ * does not come gets none from another. */
+static bool producer_goes_on(const struct dir_wait *wait, size_t index)
+{
+    struct node_scenario *s = wait->s;
+    bool pending = false;
+    for (size_t i = 0; i < PARTITIONS_MAX && s->lanes[index][i] != NULL; i++) {
+        const struct model_lane *lane = s->lanes[index][i];
+        bool in_dir = is_in_dir(s, lane->partition, wait->dir);
+        if (in_dir && s->dir_fault == DIR_FAULT_STALL)
+            return false;
+        pending = pending || (!lane->closed && lane->done < lane->total && !in_dir);
+    }
+    return pending;
+}
+
 static bool others_go_on(void *context)
 {
     const struct dir_wait *wait = context;
-    struct node_scenario *s = wait->s;
-    if (s->broker.failed)
-        return false;
-    for (int32_t i = 0; i < s->model.lane_count; i++) {
-        const struct model_lane *lane = s->model.lanes[i];
-        if (!lane->closed && lane->done < lane->total && !is_in_dir(s, lane->partition, wait->dir))
+    for (size_t i = 0; i < PRODUCERS_MAX; i++) {
+        if (!wait->s->broker.failed && producer_goes_on(wait, i))
             return true;
     }
     return false;
@@ -602,6 +631,12 @@ static bool others_go_on(void *context)
 static bool is_starting(void *context)
 {
     struct node_scenario *s = context;
+    if (s->dir_fault == DIR_FAULT_STALL) {
+        LIST_FOR_EACH (node, &s->model.topics) {
+            if (LIST_ENTRY(node, struct model_topic, node)->state == MODEL_TOPIC_CREATING)
+                return true;
+        }
+    }
     return !s->broker.running;
 }
 
@@ -632,6 +667,9 @@ static void dir_fault_begin(struct node_scenario *s, uint32_t dir)
     case DIR_FAULT_FULL:
         sim_storage_set_capacity(storage, path, sim_storage_used_bytes(storage, path) + 1);
         break;
+    case DIR_FAULT_STALL:
+        sim_node_stall(broker_of(s), dir, STALL_NS);
+        break;
     case DIR_FAULT_NONE:
         UNREACHABLE();
     }
@@ -653,7 +691,7 @@ static void dir_fails(struct node_scenario *s)
     sim_log(world, "---- /data%u fails", wait.dir);
     uint32_t life = node->incarnation;
     dir_fault_begin(s, wait.dir);
-    if (wait.dir == 0 && s->dir_fault != DIR_FAULT_FULL) {
+    if (wait.dir == 0 && s->dir_fault != DIR_FAULT_FULL && s->dir_fault != DIR_FAULT_STALL) {
         if (!sim_world_run_while(world, has_not_failed, s, 600 * SIM_S))
             sim_fail(world, SIM_EXIT_LIVENESS, "the node lives without its metadata log");
         SIM_CHECK(world, strstr(s->broker.why, "metadata") != NULL, "the node stops with: %s",
@@ -664,6 +702,9 @@ static void dir_fails(struct node_scenario *s)
         tell_pending(s);
         sim_fail(world, SIM_EXIT_LIVENESS, "/data%u fails, and the others do not go on", wait.dir);
     }
+    if (s->dir_fault == DIR_FAULT_STALL)
+        SIM_CHECK(world, sim_node_stalls(node, wait.dir), "the others waited for /data%u",
+                  wait.dir);
     SIM_CHECK(world, node->up && !s->broker.failed && node->incarnation == life,
               "the node went down for one directory: %s", s->broker.failed ? s->broker.why : "");
 }
@@ -774,6 +815,11 @@ void scenario_node_dirs(struct sim_world *world)
 {
     enum dir_fault fault = (enum dir_fault)(DIR_FAULT_BREAKS + world->seed % 3);
     (void)run(world, &(struct node_plan){.dir_fault = fault});
+}
+
+void scenario_node_stall(struct sim_world *world)
+{
+    (void)run(world, &(struct node_plan){.dir_fault = DIR_FAULT_STALL});
 }
 
 /* ---- Every call in turn ---- */

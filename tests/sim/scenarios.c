@@ -9,6 +9,8 @@ const struct scenario scenarios[] = {
      scenario_node_nth, NULL},
     {"node-dirs", "one log directory of three breaks, fails a sync, or is full", scenario_node_dirs,
      NULL},
+    {"node-stall", "one log directory of three does nothing for a minute", scenario_node_stall,
+     NULL},
     {"plog", "one partition's log alone", scenario_plog, NULL},
     {"every-power", "a small node loses its power in each call on the disk in turn", NULL,
      scenario_every_power},

@@ -5,6 +5,7 @@
 #include "sim_net.h"
 #include "sim_node.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { NOTE_TURN = 0x20, NOTE_TIMER, NOTE_POST, NOTE_DELIVER, NOTE_RANDOM };
@@ -284,12 +285,27 @@ static void op_submit(struct env *env, struct env_queue *queue, struct env_job *
     (void)sim_mem_enter(before);
 }
 
+/* The kernel lets a writer wait when the disk is too far behind. */
+static void check_no_wait(const struct sim_node *node, const struct env_file *file)
+{
+    unsigned device;
+    const char *path = sim_storage_file_path(file);
+    if (node->unwritten_bytes_max == 0 || sscanf(path, "/data%u/", &device) != 1 ||
+        !sim_node_stalls(node, device))
+        return;
+    uint64_t bytes = sim_storage_unwritten_bytes(node->storage, file);
+    SIM_CHECK(node->world, bytes <= node->unwritten_bytes_max,
+              "a loop stops: a write to %s waits for its disk, which is %llu bytes behind", path,
+              (unsigned long long)bytes);
+}
+
 static enum err op_file_write(struct env *env, struct env_file *file, const struct env_iov *iov,
                               size_t iov_count, uint64_t position)
 {
     if (!sim_env_enter(sim_env_shard(env)))
         return ERR_IO;
     struct sim_mem_owner *before = sim_mem_enter(NULL);
+    check_no_wait(sim_env_node(env), file);
     enum err err =
         sim_storage_shard_write(sim_env_node(env)->storage, file, iov, iov_count, position);
     (void)sim_mem_enter(before);

@@ -120,6 +120,12 @@ void sim_node_stall(struct sim_node *node, uint32_t index, uint64_t ns)
     sim_event_set(node->world, &device->wake, device->stalled_until_ns);
 }
 
+bool sim_node_stalls(const struct sim_node *node, uint32_t index)
+{
+    ASSERT(index < SIM_DEVICES_MAX);
+    return node->world->now_ns < node->devices[index].stalled_until_ns;
+}
+
 /* Gives free threads to queues that have something to run. */
 static void device_start(struct sim_node *node, struct sim_device *device)
 {

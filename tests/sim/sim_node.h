@@ -107,6 +107,9 @@ struct sim_node {
     struct sim_shard *shards;
     struct env **envs;
     struct sim_device devices[SIM_DEVICES_MAX];
+    /* A shard that writes to a device (/dataN is device N) that stalls waits for it when so many
+     * bytes are not on its disk yet, and that stops the run: a loop never stops. 0: never. */
+    uint64_t unwritten_bytes_max;
     struct hmap queues;     /* of sim_queue, by address of the env_queue; looked up, never walked */
     struct list jobs;       /* all of them, for a crash */
     struct list holds;      /* threads that are busy after their job, likewise */
@@ -146,6 +149,7 @@ void sim_node_clock_jump(struct sim_node *node, int64_t wall_ns);
 void sim_node_clock_drift(struct sim_node *node, int64_t ppm);
 /* The devices's threads do nothing until then. */
 void sim_node_stall(struct sim_node *node, uint32_t device, uint64_t ns);
+bool sim_node_stalls(const struct sim_node *node, uint32_t device);
 
 /* For the other parts of the world. */
 struct sim_node *sim_env_node(struct env *env);

@@ -12,10 +12,10 @@ enum { NOTE_OP = 0x40, NOTE_DATA };
 const char *sim_op_name(enum sim_op op)
 {
     static const char *const names[SIM_OP_COUNT] = {
-        "open",  "read",        "write",      "truncate",     "sync",
-        "size",  "sync_folder", "rename",     "unlink",       "mkdir",
-        "rmdir", "list",        "stat",       "set_modified", "space",
-        "lock",  "shard_write", "shard_read", "volume_open",  "volume_sync",
+        "open",       "read",        "write",        "truncate", "sync",  "writeback",
+        "size",       "sync_folder", "rename",       "unlink",   "mkdir", "rmdir",
+        "list",       "stat",        "set_modified", "space",    "lock",  "shard_write",
+        "shard_read", "volume_open", "volume_sync",
     };
     ASSERT((unsigned)op < SIM_OP_COUNT);
     return names[op];
@@ -301,7 +301,8 @@ static struct call call_begin(struct sim_storage *storage, enum sim_op op, const
     }
     const struct sim_options *options = &storage->world->options;
     if (storage->chance) {
-        bool sync = op == SIM_OP_SYNC || op == SIM_OP_SYNC_FOLDER || op == SIM_OP_VOLUME_SYNC;
+        bool sync = op == SIM_OP_SYNC || op == SIM_OP_WRITEBACK || op == SIM_OP_SYNC_FOLDER ||
+                    op == SIM_OP_VOLUME_SYNC;
         if (sim_chance_ppm(&storage->prng,
                            sync ? options->sync_error_ppm : options->io_error_ppm)) {
             storage->fault_count++;
@@ -498,6 +499,23 @@ static enum err disk_op_sync(struct env_disk *disk, struct env_file *file)
         if (prng_chance(&storage->prng, 1, 2))
             seq = UINT64_MAX;
         sim_inode_sync(storage, file->inode, seq);
+    } else if (!storage->dead) {
+        sim_inode_sync_failed(storage, file->inode);
+        if (storage->sync_failed != NULL)
+            storage->sync_failed(storage->sync_failed_context);
+    }
+    return call.err;
+}
+
+static enum err disk_op_writeback(struct env_disk *disk, struct env_file *file, uint64_t position,
+                                  uint64_t size)
+{
+    UNUSED(position);
+    UNUSED(size);
+    struct sim_storage *storage = disk_storage(disk);
+    struct call call = call_begin(storage, SIM_OP_WRITEBACK, file->path, file->inode->volume);
+    if (call.perform) {
+        sim_inode_writeback(file->inode, storage->world->now_ns);
     } else if (!storage->dead) {
         sim_inode_sync_failed(storage, file->inode);
         if (storage->sync_failed != NULL)
@@ -786,6 +804,7 @@ const struct env_disk_ops sim_disk_ops = {
     .write = disk_op_write,
     .truncate = disk_op_truncate,
     .sync = disk_op_sync,
+    .writeback = disk_op_writeback,
     .size = disk_op_size,
     .sync_folder = disk_op_sync_folder,
     .rename = disk_op_rename,
@@ -802,6 +821,24 @@ const struct env_disk_ops sim_disk_ops = {
 };
 
 /* ---- On the shard ---- */
+
+const char *sim_storage_file_path(const struct env_file *file)
+{
+    return file->path;
+}
+
+uint64_t sim_storage_unwritten_bytes(const struct sim_storage *storage, const struct env_file *file)
+{
+    uint64_t bytes = 0;
+    LIST_FOR_EACH (node, &storage->dirty) {
+        const struct sim_inode *inode = LIST_ENTRY(node, struct sim_inode, dirty);
+        if (inode->volume != file->inode->volume)
+            continue;
+        LIST_FOR_EACH (at, &inode->pending)
+            bytes += LIST_ENTRY(at, struct sim_pending, node)->size;
+    }
+    return bytes;
+}
 
 enum err sim_storage_shard_write(struct sim_storage *storage, struct env_file *file,
                                  const struct env_iov *iov, size_t iov_count, uint64_t position)

@@ -43,6 +43,7 @@ enum sim_op {
     SIM_OP_WRITE,
     SIM_OP_TRUNCATE,
     SIM_OP_SYNC,
+    SIM_OP_WRITEBACK,
     SIM_OP_SIZE,
     SIM_OP_SYNC_FOLDER,
     SIM_OP_RENAME,
@@ -152,6 +153,10 @@ enum err sim_storage_shard_write(struct sim_storage *storage, struct env_file *f
                                  const struct env_iov *iov, size_t iov_count, uint64_t position);
 enum err sim_storage_shard_read(struct sim_storage *storage, struct env_file *file, void *out,
                                 size_t size, uint64_t position, size_t *out_size);
+const char *sim_storage_file_path(const struct env_file *file);
+/* Writes to the volume of this file that are not on the disk. */
+uint64_t sim_storage_unwritten_bytes(const struct sim_storage *storage,
+                                     const struct env_file *file);
 /* A sync in this job covers the shards' writes up to write_seq for certain, later ones by chance.
  */
 void sim_storage_job_begin(struct sim_storage *storage, uint64_t write_seq);
