@@ -197,6 +197,8 @@ static void producer_make(struct node_scenario *s, struct prng *prng, size_t ind
         if (!prng_chance(prng, 1, 2) && options->lane_count + s->partition_count - i > 1)
             continue;
         int64_t total = 10 + (int64_t)prng_below(prng, s->small ? 150 : 300);
+        if (s->dir_fault == DIR_FAULT_STALL)
+            total *= 5; /* more than may be behind */
         s->lanes[index][options->lane_count++] =
             model_lane_add(&s->model, s->partitions[i], options->acks, options->idempotent, total);
     }
@@ -298,11 +300,6 @@ static void broker_make(struct node_scenario *s, struct prng *prng)
     sim_prng_init(s->world, &bounds, "unwritten", 0);
     if (prng_chance(&bounds, 1, 2))
         options->unwritten_bytes = 16384 + (uint32_t)prng_below(&bounds, 500000);
-    if (s->dir_fault == DIR_FAULT_STALL) {
-        options->unwritten_bytes = 16384 + (uint32_t)prng_below(&bounds, 100000);
-        /* Beside the records there are indexes, and for each shard a batch that goes past it. */
-        node->unwritten_bytes_max = 2 * options->unwritten_bytes + 100000;
-    }
     options->snapshot_bytes = prng_chance(prng, 1, 2) ? 0 : 500 + (uint32_t)prng_below(prng, 5000);
     options->checkpoint_ms = prng_chance(prng, 1, 2) ? 0 : 10 + (uint32_t)prng_below(prng, 3000);
     options->index_interval = prng_chance(prng, 1, 2) ? 0 : 1 + (uint32_t)prng_below(prng, 10000);
@@ -318,6 +315,11 @@ static void broker_make(struct node_scenario *s, struct prng *prng)
     node->on_down = on_down;
     node->on_down_context = s;
     s->shards_max = 1 + (uint32_t)prng_below(prng, 4);
+    if (s->dir_fault == DIR_FAULT_STALL) {
+        options->unwritten_bytes = 16384 + (uint32_t)prng_below(&bounds, 16384);
+        /* Each shard may go past its part by a batch, and there are indexes. */
+        node->unwritten_bytes_max = options->unwritten_bytes + s->shards_max * 25000 + 20000;
+    }
 }
 
 /* ---- Faults ---- */
