@@ -165,10 +165,11 @@ static void owned_set(struct group_consumer *group, const struct group_parts *pa
 {
     for (size_t i = 0; i < parts->count; i++) {
         const struct group_part *part = &parts->items[i];
-        if (group_owned_epoch(group, &part->topic, part->partition) >= epoch)
-            continue; /* in a log that is not whole: the newer owner's */
         uint8_t key[OWNED_KEY_BYTES];
         owned_key(key, &part->topic, part->partition);
+        struct pmap_value *now = pmap_get(group->owned, key, sizeof key);
+        if (now != NULL && CONTAINER_OF(now, struct group_owned, value)->epoch >= epoch)
+            continue; /* in a log that is not whole: the newer owner's */
         struct group_owned *owned = mem_zalloc(sizeof *owned);
         pmap_value_init(&owned->value, (void (*)(struct pmap_value *))mem_free);
         owned->epoch = epoch;
