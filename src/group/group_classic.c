@@ -22,8 +22,9 @@ static struct wire_string text_new(struct wire_string text)
 
 static void text_set(struct wire_string *text, struct wire_string value)
 {
+    struct wire_string copy = text_new(value); /* it may be the text itself */
     mem_free((char *)text->data);
-    *text = text_new(value);
+    *text = copy;
 }
 
 /* ---- Groups ---------------------------------------------------------------------------------- */
