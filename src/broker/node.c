@@ -257,6 +257,7 @@ void broker_node_free(struct broker_node *node)
     broker_start_free(node);
     broker_stop_free(node);
     broker_checkpoints_free(node);
+    broker_space_free(node);
     /* Before the requests of any shard, which may wait in the coordinators of another. */
     for (uint32_t i = 0; i < node->shard_count; i++) {
         broker_groups_free(node->shards[i].groups);

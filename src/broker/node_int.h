@@ -22,6 +22,7 @@ struct plog_host;
 struct node_start;
 struct node_stop;
 struct node_checkpoints;
+struct node_space;
 
 /* Tokens for new connections (admission.c). */
 struct broker_rate {
@@ -80,6 +81,9 @@ struct broker_dir {
     struct broker_dir_notice *up;    /* one for each shard, which tells it to shard 0 */
     struct broker_dir_notice *down;  /* and one that shard 0 tells it */
     bool offline;                    /* as shard 0 knows */
+    bool full;                       /* below the reserve (space.c), as shard 0 knows */
+    uint64_t free_bytes;             /* when it was last looked at, as the next; 0: not yet */
+    uint64_t total_bytes;
 };
 
 enum broker_node_state {
@@ -122,6 +126,7 @@ struct broker_node {
     struct node_start *start;
     struct node_stop *stop;
     struct node_checkpoints *checkpoints;
+    struct node_space *space;     /* NULL: not running, or there is no reserve */
     struct list cleaners_waiting; /* of cleaner.c: shards that want to clean a log */
     uint32_t cleaners_running;
     bool failed; /* options.failed was called */
@@ -146,6 +151,17 @@ void broker_node_image(void *context, struct meta_image *image);
 void broker_node_publish(struct broker_node *node);
 /* For replica_set_options: called on any shard; the context is the shard. */
 void broker_node_dir_failed(void *context, uint32_t dir, enum err err, const char *what);
+
+/* ---- space.c ---- */
+
+/* Once the logs are open. */
+void broker_space_start(struct broker_node *node);
+void broker_space_stop(struct broker_node *node);
+/* After broker_space_stop: nothing is under way any more. */
+bool broker_space_is_idle(const struct broker_node *node);
+void broker_space_free(struct broker_node *node);
+/* In a job of a start: room for it on a full disk. */
+void broker_ballast_drop(struct env_disk *disk, const char *dir);
 
 /* ---- listeners.c ---- */
 

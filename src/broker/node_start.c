@@ -284,6 +284,7 @@ static void storage_run(struct env_job *job, struct env_disk *disk)
     start->err = storage_lock(start, disk);
     if (start->err != ERR_OK)
         goto done;
+    broker_ballast_drop(disk, node->dirs[node->metadata_dir].path);
     start->err = storage_identity(start, disk, paths, &identity);
     has_identity = start->err == ERR_OK;
     if (start->err != ERR_OK)
@@ -770,6 +771,7 @@ static void shard_done(struct broker_shard *shard, struct broker_call *call)
     if (!start_goes_on(start))
         return;
     broker_checkpoints_start(start->node);
+    broker_space_start(start->node);
     bool shortened = false;
     for (uint32_t i = 0; i < start->node->shard_count; i++)
         shortened = shortened || start->shards[i].shortened;

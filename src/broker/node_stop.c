@@ -197,6 +197,7 @@ static void shards_enter(struct node_stop *stop)
     struct broker_node *node = stop->node;
     stop->stage = STOP_SHARDS;
     broker_checkpoints_stop(node);
+    broker_space_stop(node);
     stop->clean = true;
     stop->shards_left = node->shard_count;
     for (uint32_t i = node->shard_count; i-- > 0;) {
@@ -300,7 +301,7 @@ static void unlock_enter(struct node_stop *stop)
 static void host_check(struct env *env, struct env_timer *timer)
 {
     struct node_stop *stop = CONTAINER_OF(timer, struct node_stop, timer);
-    if (plog_host_is_idle(stop->node->host))
+    if (plog_host_is_idle(stop->node->host) && broker_space_is_idle(stop->node))
         unlock_enter(stop);
     else
         env_timer_set_ms(env, timer, DRAIN_CHECK_MS);

@@ -111,6 +111,10 @@ SETTING(OFFSETS_TOPIC_SEGMENT_BYTES, "offsets.topic.segment.bytes", INT, "104857
 SETTING(OTTLA_DISK_THREADS, "ottla.disk.threads", INT, "2", BETWEEN(1, 256), MEDIUM, READ_ONLY,
     SERVED,
     "Threads for each data folder that open, sync and recover files and wait for the disk.")
+SETTING(OTTLA_LOG_DIR_RESERVE_BYTES, "ottla.log.dir.reserve.bytes", LONG, "67108864", FROM(0),
+    MEDIUM, READ_ONLY, SERVED,
+    "Room that a data folder's disk keeps for other things than producers' records, which are "
+    "refused (KAFKA_STORAGE_ERROR) while less is free; at most a quarter of the disk. 0: none.")
 SETTING(OTTLA_LOG_LEVEL, "ottla.log.level", STRING, "info", ONE_OF("debug,info,warn,error"), MEDIUM,
     READ_ONLY, SERVED,
     "Least importance of log lines that are written.")

@@ -129,6 +129,9 @@ bool plog_host_is_idle(const struct plog_host *host);
  */
 struct plog_op;
 void plog_host_stop(struct plog_host *host, struct plog_op *op);
+/* The directory's disk has less room than is kept for other things: clients' appends are refused
+ * with ERR_NOSPACE until it is told that there is more. */
+void plog_host_set_full(struct plog_host *host, uint32_t dir, bool full);
 /* Another shard found the directory broken. Does not call dir_failed. */
 void plog_host_fail_dir(struct plog_host *host, uint32_t dir, enum err err);
 bool plog_host_dir_is_offline(const struct plog_host *host, uint32_t dir);

@@ -560,6 +560,14 @@ enum err plog_append(struct plog *plog, struct plog_append *append)
         refuse(append, WIRE_ERROR_RECORD_LIST_TOO_LARGE, NULL);
         goto done;
     }
+    if (append->origin == PLOG_ORIGIN_CLIENT && plog->host->dirs[plog->dir].full) {
+        /* Clients try again for a while with this code; most show the text. */
+        refuse(append, WIRE_ERROR_KAFKA_STORAGE_ERROR,
+               "The disk has no room left but what is kept for other things "
+               "(ottla.log.dir.reserve.bytes)");
+        err = ERR_NOSPACE;
+        goto done;
+    }
     if (must_roll(plog, &intake, append->wall_ms)) {
         plog_roll_begin(plog, next_base(plog, &intake));
         err = plog->state == PLOG_STATE_OPEN ? ERR_AGAIN : ERR_OFFLINE;

@@ -229,6 +229,12 @@ void plog_host_dir_broke(struct plog_host *host, uint32_t index, enum err err, c
     plog_host_post(host);
 }
 
+void plog_host_set_full(struct plog_host *host, uint32_t dir, bool full)
+{
+    ASSERT(dir < host->dir_count);
+    host->dirs[dir].full = full;
+}
+
 void plog_host_fail_dir(struct plog_host *host, uint32_t index, enum err err)
 {
     ASSERT(index < host->dir_count);

@@ -299,6 +299,7 @@ struct plog_host_dir {
     bool held_told;
     uint32_t writebacks; /* jobs under way */
     bool offline;
+    bool full; /* plog_host_set_full */
     bool told; /* dir_failed was called */
     enum err error;
     char what[PLOG_ERROR_BYTES];

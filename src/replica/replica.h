@@ -118,6 +118,8 @@ struct replica_closing {
 };
 void replica_set_close(struct replica_set *set, struct replica_closing *closing);
 
+/* As plog_host_set_full. */
+void replica_set_dir_full(struct replica_set *set, uint32_t dir, bool full);
 /* A log directory failed on another shard. */
 void replica_set_fail_dir(struct replica_set *set, uint32_t dir, enum err err);
 

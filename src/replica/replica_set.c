@@ -609,6 +609,11 @@ static void dir_failed(void *context, uint32_t dir, enum err err, const char *wh
     set->options.dir_failed(set->options.context, dir, err, what);
 }
 
+void replica_set_dir_full(struct replica_set *set, uint32_t dir, bool full)
+{
+    plog_host_set_full(set->host, dir, full);
+}
+
 void replica_set_fail_dir(struct replica_set *set, uint32_t dir, enum err err)
 {
     if (set->dirs[dir].failed)
