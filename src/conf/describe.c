@@ -153,7 +153,8 @@ size_t conf_describe_broker(const struct conf *conf, struct arena *arena,
 size_t conf_describe_broker_default(const struct conf *conf, struct arena *arena,
                                     struct conf_described **out)
 {
-    struct conf_described *items = arena_must_alloc_array(arena, CONF_BROKER_COUNT, sizeof *items);
+    struct conf_described *items =
+        arena_must_alloc_array(arena, CONF_BROKER_COUNT + conf->extra_count, sizeof *items);
     size_t count = 0;
     for (size_t i = 0; i < CONF_BROKER_COUNT; i++) {
         const char *value = conf->slots[i].layers[CONF_LAYER_DYNAMIC_DEFAULT];
@@ -168,6 +169,11 @@ size_t conf_describe_broker_default(const struct conf *conf, struct arena *arena
         add(&synonyms, row->name, item->value, CONF_SOURCE_DYNAMIC_DEFAULT_BROKER);
         put_synonyms(item, &synonyms);
     }
+    for (size_t i = 0; i < conf->extra_count; i++) {
+        if (extra_source(&conf->extras[i]) == CONF_SOURCE_DYNAMIC_DEFAULT_BROKER)
+            describe_extra(conf, &conf->extras[i], arena, &items[count++]);
+    }
+    qsort(items, count, sizeof *items, compare_names);
     *out = items;
     return count;
 }

@@ -97,7 +97,8 @@ void control_elect_leaders(struct control_work *work)
 {
     const struct wire_elect_leaders_request *request = work->request;
     int8_t type = request->election_type;
-    if (type != ELECTION_PREFERRED && type != ELECTION_UNCLEAN) {
+    bool nothing = request->topic_partitions.count == 0;
+    if (!nothing && type != ELECTION_PREFERRED && type != ELECTION_UNCLEAN) {
         struct wire_string why = control_text(work, "Unknown election type %d", type);
         work->out->reply =
             control_error_reply(work->api_key, work->version, request, WIRE_ERROR_INVALID_REQUEST,
@@ -172,6 +173,8 @@ void control_alter_partition_reassignments(struct control_work *work)
     struct wire_alter_partition_reassignments_response *reply =
         CONTROL_NEW(work, alter_partition_reassignments_response);
     work->out->reply = reply;
+    if (request->topics.count == 0)
+        return; /* with all at its default, as in Kafka: not null, but "" */
     reply->error_message = WIRE_NULL_STRING;
     reply->allow_replication_factor_change = request->allow_replication_factor_change;
     reply->responses.count = request->topics.count;

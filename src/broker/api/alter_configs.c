@@ -97,25 +97,25 @@ static bool names_ok(struct alter *alter, const resource *one, told *result)
 {
     struct arena *arena = &alter->request->arena;
     struct hmap map = HMAP_EMPTY;
-    bool repeated = false;
+    bool repeated = false, any_null = false;
     struct buf nulls = BUF_EMPTY;
     for (int32_t i = 0; i < one->configs.count; i++) {
         const alteration *config = &one->configs.items[i];
         repeated = repeated || entry_find(&map, 0, config->name) != NULL;
         entry_add(arena, &map, 0, config->name);
-        if (config->value.data == NULL && config->config_operation != OPERATION_DELETE)
-            buf_printf(&nulls, "%s%.*s", nulls.size > 0 ? ", " : "",
-                       WIRE_STRING_ARGS(config->name));
+        if (config->value.data != NULL || config->config_operation == OPERATION_DELETE)
+            continue;
+        buf_printf(&nulls, "%s%.*s", any_null ? ", " : "", WIRE_STRING_ARGS(config->name));
+        any_null = true;
     }
     hmap_deinit(&map);
     if (repeated)
         refuse(result, WIRE_ERROR_INVALID_REQUEST, "Error due to duplicate config keys");
-    else if (nulls.size > 0)
+    else if (any_null)
         refuse(result, WIRE_ERROR_INVALID_REQUEST,
                arena_printf(arena, "Null value not supported for : %s", buf_text(&nulls)));
-    bool ok = !repeated && nulls.size == 0;
     buf_deinit(&nulls);
-    return ok;
+    return !repeated && !any_null;
 }
 
 /* Is the resource this node? */

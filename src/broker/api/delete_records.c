@@ -68,7 +68,8 @@ static void delete_topic(struct delete_records *all,
     for (int32_t i = 0; i < wanted->partitions.count; i++) {
         int32_t index = wanted->partitions.items[i].partition_index;
         reply->partitions.items[i].partition_index = index;
-        if (error == WIRE_ERROR_NONE && index >= 0 && index < topic->partition_count) {
+        bool known = topic != NULL && index >= 0 && index < topic->partition_count;
+        if (error == WIRE_ERROR_NONE && known) {
             struct delete_part *part = arena_must_alloc(&request->arena, sizeof *part);
             part->topic_id = topic->id;
             part->offset = wanted->partitions.items[i].offset;
@@ -77,7 +78,7 @@ static void delete_topic(struct delete_records *all,
             continue;
         }
         reply->partitions.items[i].error_code =
-            error != WIRE_ERROR_NONE ? error : (int16_t)WIRE_ERROR_UNKNOWN_TOPIC_OR_PARTITION;
+            known ? error : (int16_t)WIRE_ERROR_UNKNOWN_TOPIC_OR_PARTITION;
         reply->partitions.items[i].low_watermark = LOW_WATERMARK_NONE;
     }
 }

@@ -66,8 +66,9 @@ static void fill(struct describe *describe,
         to->config_source = (int8_t)setting->source;
         to->is_sensitive = setting->sensitive;
         to->config_type = (int8_t)setting->type;
-        if (describe->message->include_documentation)
-            to->documentation = wire_string_from(setting->sentence);
+        to->documentation = describe->message->include_documentation
+                                ? wire_string_from(setting->sentence)
+                                : WIRE_NULL_STRING;
         if (!describe->synonyms)
             continue;
         to->synonyms.items = BROKER_REPLY_ARRAY(

@@ -1,6 +1,7 @@
 /* DescribeProducers (KIP-664): what the logs of partitions know of their active producers. */
 #include "broker/api/handlers_int.h"
 #include "broker/api/topics_int.h"
+#include "broker/api/view_int.h"
 #include "broker/node_int.h"
 
 #include "broker/fan.h"
@@ -81,6 +82,8 @@ static void describe_topic(struct describe_producers *all,
                            (size_t)wanted->partition_indexes.count);
     int16_t error;
     const struct meta_topic *topic = broker_topic_find(request, false, wanted->name, NULL, &error);
+    if (topic == NULL && !view_topic_name_is_valid(wanted->name))
+        error = WIRE_ERROR_INVALID_TOPIC_EXCEPTION;
     for (int32_t i = 0; i < wanted->partition_indexes.count; i++) {
         struct wire_describe_producers_response_partition_response *out =
             &reply->partitions.items[i];

@@ -122,7 +122,6 @@ static void quorum_done(struct broker_shard *shard, struct broker_call *call)
     struct describe_quorum *describe = CONTAINER_OF(call, struct describe_quorum, call);
     struct broker_request *request = describe->request;
     struct wire_describe_quorum_response *reply = BROKER_REPLY(request, describe_quorum_response);
-    reply->error_message = WIRE_NULL_STRING;
     reply->topics.count = 1;
     reply->topics.items = BROKER_REPLY_ARRAY(request, describe_quorum_response_topic_data, 1);
     struct wire_describe_quorum_response_topic_data *topic = reply->topics.items;
@@ -150,7 +149,6 @@ void broker_api_describe_quorum(struct broker_request *request)
     if (!is_the_log(message)) {
         struct wire_describe_quorum_response *reply =
             BROKER_REPLY(request, describe_quorum_response);
-        reply->error_message = WIRE_NULL_STRING;
         refuse(request, reply);
         broker_request_complete(request, reply);
         return;

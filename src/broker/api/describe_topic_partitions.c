@@ -161,18 +161,19 @@ static void fill_named(struct describe_work *work)
 
 static int16_t check(const struct wire_describe_topic_partitions_request *message)
 {
+    const struct wire_describe_topic_partitions_request_cursor *cursor = message->cursor;
     bool cursor_named = message->topics.count == 0;
+    bool nameless = false;
     for (int32_t i = 0; i < message->topics.count; i++) {
         struct wire_string name = message->topics.items[i].name;
-        if (message->cursor != NULL)
-            cursor_named = cursor_named || wire_string_equal(name, message->cursor->topic_name);
-        /* Kafka fails at it as well. */
-        if (name.size == 0)
-            return WIRE_ERROR_UNKNOWN_SERVER_ERROR;
+        cursor_named =
+            cursor_named || (cursor != NULL && wire_string_equal(name, cursor->topic_name));
+        nameless = nameless || name.size == 0;
     }
-    if (message->cursor != NULL && (!cursor_named || message->cursor->partition_index < 0))
+    if (cursor != NULL && (!cursor_named || cursor->partition_index < 0))
         return WIRE_ERROR_INVALID_REQUEST;
-    return WIRE_ERROR_NONE;
+    /* Kafka fails at it as well. */
+    return nameless ? WIRE_ERROR_UNKNOWN_SERVER_ERROR : WIRE_ERROR_NONE;
 }
 
 static void refuse(struct describe_work *work, int16_t code)

@@ -297,8 +297,11 @@ static void entry_answer(struct fetch *fetch, const struct fetch_entry *entry,
     if (entry->got > 0)
         reply->records = (struct wire_bytes){entry->out, (uint32_t)entry->got};
     reply->aborted_transactions.items = NULL;
-    reply->aborted_transactions.count = -1;
-    if (entry->error == WIRE_ERROR_NONE && message->isolation_level == 1) {
+    /* Not null, but none, for a partition that is not known. */
+    bool unknown = entry->error == WIRE_ERROR_UNKNOWN_TOPIC_OR_PARTITION ||
+                   entry->error == WIRE_ERROR_UNKNOWN_TOPIC_ID;
+    reply->aborted_transactions.count = unknown ? 0 : -1;
+    if (entry->error == WIRE_ERROR_NONE && message->isolation_level == 1 && !entry->diverging) {
         reply->aborted_transactions.items =
             BROKER_REPLY_ARRAY(request, fetch_response_aborted_transaction, entry->aborted_count);
         reply->aborted_transactions.count = (int32_t)entry->aborted_count;
@@ -450,7 +453,10 @@ static void entry_prepare(struct fetch *fetch, struct fetch_entry *entry,
     if (entry->error == WIRE_ERROR_NONE && replica_id >= 0) {
         const struct meta_partition *partition =
             meta_image_partition(request->shard->image, &topic->id, wanted->partition);
-        entry->error = WIRE_ERROR_NOT_LEADER_OR_FOLLOWER;
+        int32_t epoch = wanted->current_leader_epoch;
+        entry->error = epoch < 0                         ? WIRE_ERROR_NOT_LEADER_OR_FOLLOWER
+                       : epoch < partition->leader_epoch ? WIRE_ERROR_FENCED_LEADER_EPOCH
+                                                         : WIRE_ERROR_UNKNOWN_LEADER_EPOCH;
         entry->leader = partition->leader;
         entry->leader_epoch = partition->leader_epoch;
     }

@@ -76,6 +76,8 @@ static void fill_unknown_name(struct metadata_work *work, struct wire_string nam
     struct wire_metadata_response_metadata_response_topic *out = topic_new(work);
     out->name = name;
     out->is_internal = view_topic_is_internal(name.data, name.size);
+    if (work->message->include_topic_authorized_operations)
+        out->topic_authorized_operations = VIEW_TOPIC_OPERATIONS;
     out->error_code = view_topic_name_is_valid(name) ? WIRE_ERROR_UNKNOWN_TOPIC_OR_PARTITION
                                                      : WIRE_ERROR_INVALID_TOPIC_EXCEPTION;
 }

@@ -252,6 +252,16 @@ static void produce_part_add(struct produce *produce, const struct uuid *topic_i
     leg->running = true;
 }
 
+/* A topic that brokers alone write to; what is no batch at all is told as that. */
+static int16_t internal_error(const struct wire_bytes *records)
+{
+    struct batch_header batch;
+    return batch_header_read(records->data, records->size, &batch) == ERR_OK &&
+                   batch.size <= records->size
+               ? WIRE_ERROR_INVALID_TOPIC_EXCEPTION
+               : WIRE_ERROR_INVALID_RECORD;
+}
+
 static void produce_topic(struct produce *produce,
                           const struct wire_produce_request_topic_produce_data *data,
                           struct wire_produce_response_topic_produce_response *reply)
@@ -270,9 +280,8 @@ static void produce_topic(struct produce *produce,
                                                        &data->topic_id, &topic_error);
     int16_t acks_error = message->acks < -1 || message->acks > 1 ? WIRE_ERROR_INVALID_REQUIRED_ACKS
                                                                  : WIRE_ERROR_NONE;
-    if (topic != NULL && broker_topic_is_internal(topic) &&
-        !wire_string_is(request->client_id, "__admin_client"))
-        topic_error = WIRE_ERROR_INVALID_TOPIC_EXCEPTION;
+    bool internal = topic != NULL && broker_topic_is_internal(topic) &&
+                    !wire_string_is(request->client_id, "__admin_client");
     for (int32_t i = 0; i < count; i++) {
         struct wire_produce_request_partition_produce_data *part = &data->partition_data.items[i];
         struct wire_produce_response_partition_produce_response *part_reply =
@@ -284,7 +293,11 @@ static void produce_topic(struct produce *produce,
             part_fail(produce, part_reply, WIRE_ERROR_UNKNOWN_TOPIC_OR_PARTITION, NULL);
         else if (acks_error != WIRE_ERROR_NONE)
             part_fail(produce, part_reply, acks_error, NULL);
-        else if (!records_refused(produce, &part->records, part_reply))
+        else if (records_refused(produce, &part->records, part_reply))
+            continue;
+        else if (internal)
+            part_fail(produce, part_reply, internal_error(&part->records), NULL);
+        else
             produce_part_add(produce, &topic->id, part, part_reply);
     }
 }
