@@ -82,6 +82,10 @@ void group_consumer_describe(struct group_work *work)
     const struct group_object *object = group_object_find(hard, *id);
     described_group *out = group_consumer_describe_error(work->call, WIRE_ERROR_NONE);
     group_reply(work, out);
+    if (id->size == 0) {
+        out->error_code = WIRE_ERROR_INVALID_GROUP_ID;
+        return;
+    }
     if (object == NULL || object->type != GROUP_TYPE_CONSUMER) {
         out->error_code = WIRE_ERROR_GROUP_ID_NOT_FOUND;
         out->error_message = group_text(

@@ -35,7 +35,7 @@ STRINGS = {
     "StatesFilter": ["Stable", "Empty", "x"], "TypesFilter": ["classic", "consumer", "x"], "TransactionalId": [None],
     "ClientSoftwareName": ["test", "", "a b"], "ClientSoftwareVersion": ["1.0", ""], "RackId": ["", "rack"],
     "ClusterId": [None, "other"], "Feature": ["group.version", "metadata.version", "no.such", "share.version", ""],
-    "CommittedMetadata": ["", "meta", None, "x" * 5000], "Reason": [None, "why"], "ResourceName": ["x"],
+    "CommittedMetadata": ["", "meta", None], "Reason": [None, "why"], "ResourceName": ["x"],
     "TopicName": TOPICS, "Topic": TOPICS, "Name": TOPICS, "TopicNames": TOPICS}
 
 NUMBERS = {
@@ -167,6 +167,10 @@ class Generator:
         value = distinct(value)
         if api in PARTITIONS_OF:
             value = with_partitions(value)
+        if api in NOT_OF_GROUPS:
+            value = renamed(value)
+        if api == "DescribeLogDirs" and value["Topics"] is None:
+            value["Topics"] = []
         if api == "Metadata" and version < 4 and value["Topics"]:
             value["Topics"] = value["Topics"][:3]
         if api == "UpdateFeatures":
@@ -192,6 +196,9 @@ class Generator:
 
 # Where Kafka leaves out a topic that is named without partitions.
 PARTITIONS_OF = {"Produce", "Fetch", "ListOffsets", "OffsetCommit", "OffsetFetch", "OffsetDelete"}
+# What a coordinator writes is its own affair, and where it writes it is not to be taken away from it.
+NOT_OF_GROUPS = {"Fetch", "ListOffsets", "OffsetForLeaderEpoch", "DescribeLogDirs", "DescribeProducers", "DeleteTopics",
+                 "CreatePartitions", "AlterConfigs", "IncrementalAlterConfigs"}
 KEYS = ("Name", "Topic", "TopicName", "TopicId", "PartitionIndex", "Partition", "Index", "GroupId", "Feature", "MemberId",
         "ResourceType", "ResourceName")
 
@@ -209,6 +216,14 @@ def distinct(value):
             kept.append(distinct(item))
         seen.add(key)
     return kept
+
+
+def renamed(value):
+    if isinstance(value, dict):
+        return {key: renamed(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [renamed(item) for item in value]
+    return "no-such-either" if value == "__consumer_offsets" else value
 
 
 def with_partitions(value):

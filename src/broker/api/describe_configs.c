@@ -66,7 +66,8 @@ static void fill(struct describe *describe,
         to->config_source = (int8_t)setting->source;
         to->is_sensitive = setting->sensitive;
         to->config_type = (int8_t)setting->type;
-        to->documentation = describe->message->include_documentation
+        to->documentation = describe->message->include_documentation ||
+                                    setting->source == CONF_SOURCE_DYNAMIC_BROKER_LOGGER
                                 ? wire_string_from(setting->sentence)
                                 : WIRE_NULL_STRING;
         if (!describe->synonyms)

@@ -168,7 +168,7 @@ static int16_t check(const struct wire_describe_topic_partitions_request *messag
         struct wire_string name = message->topics.items[i].name;
         cursor_named =
             cursor_named || (cursor != NULL && wire_string_equal(name, cursor->topic_name));
-        nameless = nameless || name.size == 0;
+        nameless = nameless || (name.size == 0 && cursor == NULL);
     }
     if (cursor != NULL && (!cursor_named || cursor->partition_index < 0))
         return WIRE_ERROR_INVALID_REQUEST;
