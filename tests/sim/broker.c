@@ -62,7 +62,7 @@ static void on_start(struct env *env, struct env_timer *timer)
     broker_node_start(process->node);
 }
 
-#define PAIRS_MAX 16
+#define PAIRS_MAX 24
 
 struct pairs {
     struct conf_pair items[PAIRS_MAX];
@@ -100,6 +100,9 @@ static struct conf *conf_make(const struct broker_options *options)
     pair_add(&pairs, "log.initial.task.delay.ms", options->retention_check_ms);
     pair_add(&pairs, "log.retention.check.interval.ms", options->retention_check_ms);
     pair_add(&pairs, "connections.max.idle.ms", options->idle_ms);
+    pair_add(&pairs, "offsets.topic.num.partitions", options->offsets_partitions);
+    pair_add(&pairs, "offsets.topic.replication.factor", 1);
+    pair_add(&pairs, "group.initial.rebalance.delay.ms", options->group_delay_ms);
     pair_add(&pairs, "ottla.unwritten.bytes.max", options->unwritten_bytes);
     return conf_of(pairs.items, pairs.count);
 }

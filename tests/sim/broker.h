@@ -9,6 +9,8 @@ struct broker_options {
     uint32_t checkpoint_ms;      /* of the recovery point and the high watermark; 0: default */
     uint32_t index_interval;     /* log.index.interval.bytes; 0: default */
     uint32_t retention_check_ms; /* log.retention.check.interval.ms, log.initial.task.delay.ms */
+    uint32_t offsets_partitions; /* offsets.topic.num.partitions; 0: default */
+    uint32_t group_delay_ms;     /* group.initial.rebalance.delay.ms; 0: default */
     uint32_t unwritten_bytes;    /* ottla.unwritten.bytes.max; 0: default */
     uint32_t idle_ms;            /* connections.max.idle.ms; 0: default */
 };

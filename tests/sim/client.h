@@ -107,6 +107,31 @@ struct client_admin_options {
 struct client *client_admin_new(struct env *env, const struct client_admin_options *options);
 bool client_admin_is_done(const struct client *client);
 
+/* What the members of a group have seen of it, kept outside of them. */
+#define CLIENT_GROUP_PARTITIONS_MAX 16
+#define CLIENT_GROUP_OWNERS 16
+#define CLIENT_MEMBER_ID_BYTES 128
+struct client_owner {
+    int32_t generation; /* 0: unused */
+    char member[CLIENT_MEMBER_ID_BYTES];
+};
+struct client_group {
+    struct model_topic *topic; /* whose partitions they share */
+    uint32_t power;            /* the model's generation that the rest is about */
+    int32_t generation;        /* the highest that a member was synced in */
+    struct client_owner owners[CLIENT_GROUP_PARTITIONS_MAX][CLIENT_GROUP_OWNERS];
+    int64_t committed[CLIENT_GROUP_PARTITIONS_MAX]; /* acknowledged; -1: none */
+    int64_t offset_next;                            /* the next commit's */
+};
+struct client_member_options {
+    struct client_options client;
+    struct client_group *group; /* borrowed */
+    uint32_t leaves;            /* so often it leaves, and joins again */
+};
+struct client *client_member_new(struct env *env, const struct client_member_options *options);
+/* How many partitions it owns in the newest generation; -1: it is not settled. */
+int32_t client_member_settled(const struct client *client);
+
 /* Sends whatever comes to its mind, until model->strangers_gone. */
 void client_stranger_start(struct env *env, const struct client_options *options);
 

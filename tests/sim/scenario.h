@@ -22,6 +22,7 @@ void scenario_node_memory(struct sim_world *world);
 void scenario_node_nth(struct sim_world *world);
 void scenario_node_dirs(struct sim_world *world);
 void scenario_node_stall(struct sim_world *world);
+void scenario_groups(struct sim_world *world);
 bool scenario_every_power(struct sim_world *world, uint64_t n);
 bool scenario_every_kill(struct sim_world *world, uint64_t n);
 bool scenario_every_error(struct sim_world *world, uint64_t n);

@@ -22,7 +22,8 @@
 #define PARTITIONS_MAX 16
 #define PRODUCERS_MAX 4
 #define CONSUMERS_MAX 3
-#define CLIENTS_MAX (PRODUCERS_MAX + CONSUMERS_MAX + 3)
+#define MEMBERS_MAX 6
+#define CLIENTS_MAX (PRODUCERS_MAX + CONSUMERS_MAX + MEMBERS_MAX + 3)
 
 enum fault {
     FAULT_KILL,
@@ -45,7 +46,7 @@ enum fault {
     FAULT_COUNT,
 };
 
-enum kind { KIND_ADMIN, KIND_AUDIT, KIND_PRODUCER, KIND_CONSUMER, KIND_STRANGER };
+enum kind { KIND_ADMIN, KIND_AUDIT, KIND_PRODUCER, KIND_CONSUMER, KIND_STRANGER, KIND_MEMBER };
 
 struct node_scenario;
 
@@ -59,6 +60,7 @@ struct client_host {
         struct client_producer_options producer;
         struct client_consumer_options consumer;
         struct client_admin_options admin;
+        struct client_member_options member;
     } options;
 };
 
@@ -78,6 +80,7 @@ struct node_plan {
     const struct sim_fault *nth; /* in the first life of the node; NULL: none */
     bool small;                  /* few of everything */
     enum dir_fault dir_fault;
+    uint32_t members; /* of a group */
 };
 
 struct node_scenario {
@@ -92,6 +95,10 @@ struct node_scenario {
     struct model_partition *partitions[PARTITIONS_MAX];
     size_t partition_count;
     struct model_lane *lanes[PRODUCERS_MAX][PARTITIONS_MAX];
+    struct client_group group;
+    uint32_t members;
+    uint32_t member_faults_left;
+    struct sim_event member_fault;
 
     /* Faults. */
     uint32_t fault_kinds; /* a bit for each enum fault */
@@ -131,6 +138,9 @@ static void *client_boot(void *context, const struct sim_process_options *option
         break;
     case KIND_STRANGER:
         client_stranger_start(env, &host->options.any);
+        break;
+    case KIND_MEMBER:
+        host->client = client_member_new(env, &host->options.member);
         break;
     }
     return host->client;
@@ -477,17 +487,83 @@ static void fault_fire(struct sim_world *world, struct sim_event *event)
         sim_event_set(world, event, world->now_ns + sim_draw(&s->prng, 2 * s->fault_every_ns));
 }
 
+static void members_reboot(struct node_scenario *s)
+{
+    for (size_t i = 0; i < s->host_count; i++) {
+        if (s->hosts[i].kind == KIND_MEMBER && !s->hosts[i].node->up)
+            sim_node_reboot(s->hosts[i].node, 1);
+    }
+}
+
+/* One of them crashes, and comes back as another one; or it stalls, perhaps for longer than its
+ * session. */
+static void member_fault_fire(struct sim_world *world, struct sim_event *event)
+{
+    struct node_scenario *s = CONTAINER_OF(event, struct node_scenario, member_fault);
+    if (prng_chance(&s->prng, 1, 3))
+        members_reboot(s);
+    struct client_host *host;
+    do {
+        host = host_draw(s);
+    } while (host->kind != KIND_MEMBER);
+    if (!host->node->up) {
+        sim_node_reboot(host->node, 1);
+    } else if (host->node->paused) {
+        sim_node_resume(host->node);
+    } else if (prng_chance(&s->prng, 1, 2)) {
+        host->client = NULL;
+        sim_node_crash(host->node, SIM_CRASH_KILL);
+    } else {
+        sim_node_pause(host->node);
+    }
+    if (--s->member_faults_left > 0)
+        sim_event_set(world, event, world->now_ns + sim_draw(&s->prng, 8 * SIM_S));
+}
+
+static void members_make(struct node_scenario *s, uint32_t count)
+{
+    s->members = count;
+    s->group.topic = LIST_ENTRY(s->model.topics.next, struct model_topic, node);
+    s->group.power = UINT32_MAX;
+    for (uint32_t i = 0; i < count; i++) {
+        struct client_host *host = host_add(s, KIND_MEMBER, "member");
+        host->options.member.group = &s->group;
+        host->options.member.leaves = (uint32_t)prng_below(&s->prng, 4);
+    }
+    s->member_faults_left = count > 0 ? 5 + (uint32_t)prng_below(&s->prng, 20) : 0;
+    s->broker.options.offsets_partitions = 1 + (uint32_t)prng_below(&s->prng, 4);
+    s->broker.options.group_delay_ms = 1 + (uint32_t)prng_below(&s->prng, 500);
+}
+
 /* ---- Phases ---- */
 
 static bool safety_goes_on(void *context)
 {
     struct node_scenario *s = context;
-    return s->faults_left > 0 || sim_event_is_set(&s->heal);
+    return s->faults_left > 0 || s->member_faults_left > 0 || sim_event_is_set(&s->heal);
+}
+
+/* Every partition is owned, in one generation, which nobody leaves any more. */
+static bool group_is_settled(const struct node_scenario *s)
+{
+    int32_t owned = 0;
+    for (size_t i = 0; i < s->host_count; i++) {
+        const struct client_host *host = &s->hosts[i];
+        if (host->kind != KIND_MEMBER)
+            continue;
+        int32_t one = host->client != NULL ? client_member_settled(host->client) : -1;
+        if (one < 0)
+            return false;
+        owned += one;
+    }
+    return s->members == 0 || owned == s->group.topic->partition_count;
 }
 
 static bool all_done(struct node_scenario *s)
 {
     if (!s->broker.running || s->model.gate_closed || !model_is_done(&s->model))
+        return false;
+    if (!group_is_settled(s))
         return false;
     for (size_t i = 0; i < s->host_count; i++) {
         const struct client_host *host = &s->hosts[i];
@@ -549,6 +625,8 @@ static void heal_all(struct node_scenario *s)
     s->model.strangers_gone = true;
     sim_event_cancel(world, &s->fault);
     sim_event_cancel(world, &s->heal);
+    sim_event_cancel(world, &s->member_fault);
+    members_reboot(s);
     heal_fire(world, &s->heal);
     sim_options_heal(&world->options);
     sim_storage_heal(node->storage);
@@ -725,6 +803,7 @@ static bool run(struct sim_world *world, const struct node_plan *plan)
     sim_event_init(&s->fault, fault_fire);
     sim_event_init(&s->heal, heal_fire);
     sim_event_init(&s->restart, restart_fire);
+    sim_event_init(&s->member_fault, member_fault_fire);
     s->fault_kinds = plan->fault_kinds;
     s->faults_left = plan->fault_kinds != 0 ? plan->faults : 0;
     s->fault_every_ns = 10 * SIM_MS + prng_below(&setup, 2 * SIM_S);
@@ -744,15 +823,19 @@ static bool run(struct sim_world *world, const struct node_plan *plan)
     if (!s->small && prng_chance(&setup, 1, 2))
         (void)host_add(s, KIND_STRANGER, "stranger");
 
+    if (plan->members > 0) {
+        members_make(s, plan->members);
+        sim_event_set(world, &s->member_fault, world->now_ns + sim_draw(&s->prng, 10 * SIM_S));
+    }
     if (plan->nth != NULL)
         sim_storage_plan(broker_of(s)->storage, plan->nth);
     broker_boot(s);
     for (size_t i = 0; i < s->host_count; i++)
         sim_node_boot(s->hosts[i].node, 1, &client_process_ops, &s->hosts[i]);
-    if (s->faults_left > 0) {
+    if (s->faults_left > 0)
         sim_event_set(world, &s->fault, world->now_ns + sim_draw(&s->prng, 2 * s->fault_every_ns));
+    if (s->faults_left > 0 || s->member_faults_left > 0)
         (void)sim_world_run_while(world, safety_goes_on, s, 3600 * SIM_S);
-    }
     if (plan->nth != NULL) {
         /* Until it has happened, or all is done without it. */
         (void)sim_world_run_while(world, nth_goes_on, s, 600 * SIM_S);
@@ -770,6 +853,9 @@ static bool run(struct sim_world *world, const struct node_plan *plan)
         sim_fail(world, SIM_EXIT_LIVENESS, "the node does not stop");
     sim_log(world, "acknowledged %" PRIu64 ", read %" PRIu64, s->model.acked_count,
             s->model.read_count);
+    if (s->members > 0)
+        sim_log(world, "the group is in generation %d after %" PRId64 " commits",
+                s->group.generation, s->group.offset_next);
     model_deinit(&s->model);
     sim_event_cancel(world, &s->restart);
     /* The clients' memory refers to the scenario, and goes with the world. */
@@ -822,6 +908,21 @@ void scenario_node_dirs(struct sim_world *world)
 void scenario_node_stall(struct sim_world *world)
 {
     (void)run(world, &(struct node_plan){.dir_fault = DIR_FAULT_STALL});
+}
+
+void scenario_groups(struct sim_world *world)
+{
+    struct prng prng;
+    sim_prng_init(world, &prng, "swarm", 0);
+    sim_options_draw(&world->options, &prng);
+    world->options.io_error_ppm = world->options.sync_error_ppm = 0;
+    uint32_t kinds = (uint32_t)prng_below(&prng, 1u << FAULT_COUNT);
+    kinds &= 1u << FAULT_KILL | 1u << FAULT_POWER | 1u << FAULT_STOP | 1u << FAULT_KILL_IN_CALL |
+             1u << FAULT_POWER_IN_CALL | 1u << FAULT_DISK_STALL | 1u << FAULT_RESET |
+             1u << FAULT_VANISH | 1u << FAULT_CUT | 1u << FAULT_PAUSE | 1u << FAULT_PAUSE_CLIENT;
+    (void)run(world, &(struct node_plan){.fault_kinds = kinds,
+                                         .faults = 1 + (uint32_t)prng_below(&prng, 20),
+                                         .members = 2 + (uint32_t)prng_below(&prng, 5)});
 }
 
 /* ---- Every call in turn ---- */

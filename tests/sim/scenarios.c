@@ -11,6 +11,8 @@ const struct scenario scenarios[] = {
      NULL},
     {"node-stall", "one log directory of three does nothing for a minute", scenario_node_stall,
      NULL},
+    {"groups", "members of a group that join, stall, crash and come back, and so does the node",
+     scenario_groups, NULL},
     {"plog", "one partition's log alone", scenario_plog, NULL},
     {"every-power", "a small node loses its power in each call on the disk in turn", NULL,
      scenario_every_power},
