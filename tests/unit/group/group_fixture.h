@@ -151,12 +151,17 @@ static inline void place_pass(struct place *place, int64_t ms)
     }
 }
 
+/* Told of each answer at once, if it is set. */
+static void (*place_answered)(struct asked *asked);
+
 static void asked_done(struct group_call *call, void *response)
 {
     struct asked *asked = CONTAINER_OF(call, struct asked, call);
     assert_non_null(response);
     asked->response = response;
     assert_int_equal(++asked->times, 1);
+    if (place_answered != NULL)
+        place_answered(asked);
 }
 
 static struct asked *asked_new(enum group_op op, int16_t version)
