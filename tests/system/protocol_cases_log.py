@@ -162,6 +162,21 @@ def markers(s):
     look("deleted into it", "m-several", (14, 13))
     s.ask("delete all", "DeleteRecords", 2, delete_of("m-several", -1))
     look("deleted", "m-several", (20,))
+    while s.control("FindCoordinator", 4, {"KeyType": 0, "CoordinatorKeys": ["g"]})["Coordinators"][0]["ErrorCode"]:
+        time.sleep(0.05)
+    s.wait_led("__consumer_offsets", 50)
+    loaded = {"Markers": [marker("__consumer_offsets", producer=99, partitions=(0, 7, 49, 3))]}
+    for _ in range(100):  # until the coordinators are
+        answer = s.control("WriteTxnMarkers", 2, loaded)
+        if all(p["ErrorCode"] == 0 for p in answer["Markers"][0]["Topics"][0]["Partitions"]):
+            break
+        time.sleep(0.05)
+    end("offsets: commit", marker("__consumer_offsets", partitions=(0, 7, 49)))
+    end("offsets: older epoch", marker("__consumer_offsets", epoch=1, partitions=(0,)),
+        marker("__consumer_offsets", epoch=0, partitions=(0,)))
+    end("offsets: older coordinator", marker("__consumer_offsets", epoch=2, coordinator=3, partitions=(0,), commit=False))
+    end("offsets: older coordinator, again", marker("__consumer_offsets", epoch=2, coordinator=2, partitions=(0,)))
+    end("offsets: unknown partition", marker("__consumer_offsets", partitions=(50, -1, 3)))
     s.ask("producers: unknown", "DescribeProducers", 0, {"Topics": [
         {"Name": "no-such", "PartitionIndexes": [0]}, {"Name": "m-several", "PartitionIndexes": [0, 1, -1]}]})
     s.ask("producers: nothing", "DescribeProducers", 0, {"Topics": []})

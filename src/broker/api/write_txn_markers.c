@@ -1,6 +1,7 @@
 /*
  * WriteTxnMarkers (KIP-98, KIP-890, KIP-1228): a transaction coordinator ends transactions in the
- * logs of their partitions. Markers of one partition are appended in the order of the request.
+ * logs of their partitions. Markers of one partition are appended in the order of the request;
+ * those of __consumer_offsets by the group coordinators, which commit or drop offsets with them.
  */
 #include "broker/api/handlers_int.h"
 #include "broker/api/topics_int.h"
@@ -8,6 +9,7 @@
 
 #include "base/buf.h"
 #include "broker/fan.h"
+#include "broker/groups.h"
 #include "replica/replica.h"
 #include "wire/batch.h"
 #include "wire/messages.h"
@@ -24,8 +26,18 @@ struct marker_part {
     struct wire_write_txn_markers_response_writable_txn_marker_partition_result *reply;
 };
 
+/* For the coordinator of groups. */
+struct offsets_part {
+    struct offsets_part *next;
+    struct group_txn_end end;
+    struct wire_write_txn_markers_response_writable_txn_marker_partition_result *reply;
+};
+
 struct write_markers {
     struct broker_fan fan;
+    struct offsets_part *offsets; /* in the order of the request */
+    struct offsets_part **offsets_end;
+    int32_t offsets_count;
     struct wire_write_txn_markers_response *reply;
     int64_t wall_ms;
     uint64_t deadline_ns;
@@ -52,10 +64,61 @@ static void part_run(struct broker_shard *shard, struct broker_part *base)
     broker_part_end(base);
 }
 
+static void offsets_done(struct broker_group_call *call, void *response)
+{
+    struct write_markers *all = call->request->handler;
+    struct broker_group_walk *walk = call->context;
+    const int16_t *error = response;
+    switch (*error) {
+    case WIRE_ERROR_COORDINATOR_NOT_AVAILABLE:
+    case WIRE_ERROR_COORDINATOR_LOAD_IN_PROGRESS:
+    case WIRE_ERROR_NOT_COORDINATOR:
+        /* What makes a transaction coordinator look for the leader again. */
+        all->offsets->reply->error_code = WIRE_ERROR_NOT_LEADER_OR_FOLLOWER;
+        break;
+    default:
+        all->offsets->reply->error_code = *error;
+        break;
+    }
+    all->offsets = all->offsets->next;
+    broker_group_walk_go(walk);
+}
+
+static void offsets_ask(struct broker_group_walk *walk)
+{
+    struct write_markers *all = walk->request->handler;
+    struct broker_group_call *call = broker_group_call_new(walk->request);
+    walk->next++;
+    call->context = walk;
+    broker_group_call_send_partition(call, GROUP_OP_TXN_END, all->offsets->reply->partition_index,
+                                     &all->offsets->end, offsets_done);
+}
+
+/* A coordinator works in the request's arena, so the group coordinators come one after the other,
+ * when all others are done. */
 static void all_done(struct broker_fan *fan)
 {
     struct write_markers *all = CONTAINER_OF(fan, struct write_markers, fan);
-    broker_request_complete(fan->request, all->reply);
+    broker_group_walk_go(
+        broker_group_walk_new(fan->request, all->reply, all->offsets_count, offsets_ask));
+}
+
+static void
+offsets_add(struct write_markers *all,
+            const struct wire_write_txn_markers_request_writable_txn_marker *marker,
+            struct wire_write_txn_markers_response_writable_txn_marker_partition_result *reply)
+{
+    struct offsets_part *part = arena_must_alloc(&all->fan.request->arena, sizeof *part);
+    part->end = (struct group_txn_end){
+        .producer_id = marker->producer_id,
+        .producer_epoch = marker->producer_epoch,
+        .coordinator_epoch = marker->coordinator_epoch,
+        .commit = marker->transaction_result,
+    };
+    part->reply = reply;
+    *all->offsets_end = part;
+    all->offsets_end = &part->next;
+    all->offsets_count++;
 }
 
 static void
@@ -109,6 +172,8 @@ marker_topic(struct write_markers *all,
             reply->partitions.items[i].error_code = WIRE_ERROR_UNKNOWN_TOPIC_OR_PARTITION;
         else if (all->count++ >= MARKERS_MAX)
             reply->partitions.items[i].error_code = WIRE_ERROR_REQUEST_TIMED_OUT;
+        else if (wire_string_is(wanted->name, BROKER_OFFSETS_TOPIC))
+            offsets_add(all, marker, &reply->partitions.items[i]);
         else
             part_add(all, topic, marker, &reply->partitions.items[i]);
     }
@@ -140,6 +205,8 @@ void broker_api_write_txn_markers(struct broker_request *request)
     struct write_markers *all = arena_must_alloc(&request->arena, sizeof *all);
     int64_t timeout_ms = conf_int(request->shard->conf, CONF_BROKER_REQUEST_TIMEOUT_MS);
     broker_fan_init(&all->fan, request, part_run, all_done);
+    request->handler = all;
+    all->offsets_end = &all->offsets;
     all->wall_ms = env_wall_ms(request->shard->env);
     all->deadline_ns = request->received_ns + (uint64_t)timeout_ms * 1000000;
     all->reply = BROKER_REPLY(request, write_txn_markers_response);
