@@ -503,6 +503,48 @@ static void test_retention_by_append_time(void **state)
     assert_true(plog_retain(F.plog, F.e.wall_ms) > 0);
 }
 
+/* A follower of a compacted log gets offsets with gaps that no segment spans: offsets in a segment
+ * are 32 bits from its base. */
+static void test_offsets_far_apart(void **state)
+{
+    UNUSED(state);
+    static const int64_t bases[] = {0,
+                                    5,
+                                    INT32_MAX, /* the last that fits beside 0 */
+                                    (int64_t)INT32_MAX + 1,
+                                    INT64_C(3) << 31,
+                                    (INT64_C(3) << 31) + 7,
+                                    INT64_C(1) << 40};
+    fixture_open(&F);
+    struct batch_spec spec = {.count = 1, .value_size = 20, .timestamp = F.e.wall_ms};
+    for (size_t i = 0; i < ARRAY_COUNT(bases); i++) {
+        struct plog_append append;
+        spec.base_offset = bases[i];
+        assert_int_equal(fixture_append(&F, &spec, PLOG_ORIGIN_REPLICA, &append), ERR_OK);
+        assert_int_equal(append.error, 0);
+        assert_int_equal(plog_end_offset(F.plog), bases[i] + 1);
+        assert_true(bases[i] - plog_active_base_offset(F.plog) <= INT32_MAX);
+    }
+    for (int life = 0; life < 3; life++) {
+        int64_t offset = 0;
+        for (size_t i = 0; i < ARRAY_COUNT(bases); i++) {
+            struct plog_read read = read_at(offset);
+            read.size_max = 1;
+            assert_int_equal(fixture_read(&F, &read), ERR_OK);
+            assert_true(read.size > 0);
+            assert_int_equal(load_be64(OUT), bases[i]);
+            offset = bases[i] + 1;
+        }
+        assert_int_equal(plog_segment_count(F.plog), 5);
+        if (life == 0)
+            fixture_close(&F);
+        else
+            fixture_kill(&F);
+        fixture_open(&F);
+        assert_int_equal(plog_end_offset(F.plog), (INT64_C(1) << 40) + 1);
+    }
+}
+
 static uint64_t blocks_bytes(int64_t base_offset)
 {
     char path[1200], folder[1000];
@@ -779,6 +821,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_flush_settings, setup, teardown),
         cmocka_unit_test_setup_teardown(test_retention, setup, teardown),
         cmocka_unit_test_setup_teardown(test_retention_by_append_time, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_offsets_far_apart, setup, teardown),
         cmocka_unit_test_setup_teardown(test_preallocate, setup, teardown),
         cmocka_unit_test_setup_teardown(test_time, setup, teardown),
         cmocka_unit_test_setup_teardown(test_delete, setup, teardown),
