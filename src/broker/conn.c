@@ -32,6 +32,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "broker/metrics.h"
 
 #define CONN_REQUESTS_MAX 64
 #define CONN_DONE_BYTES_MAX ((size_t)1 << 20)
@@ -474,6 +475,7 @@ static void conn_sent(struct broker_conn *conn, size_t sent)
     conn->shard->counters.bytes_out += sent;
     ASSERT(conn->done_bytes >= sent);
     conn->done_bytes -= sent;
+    uint64_t now_ns = 0;
     for (;;) {
         if (!conn_has_output(conn))
             break;
@@ -485,6 +487,9 @@ static void conn_sent(struct broker_conn *conn, size_t sent)
             break;
         }
         sent -= left;
+        now_ns = now_ns != 0 ? now_ns : env_clock_ns(conn->shard->env);
+        metrics_observe(&conn->shard->api_seconds[request->api - broker_apis],
+                        now_ns - request->received_ns);
         conn->request_count--;
         conn->reply_since_ns = conn->active_ns;
         broker_request_free(request);

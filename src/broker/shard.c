@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "broker/conn.h"
 #include "broker/fetch_session.h"
+#include "broker/metrics.h"
 #include "replica/replica.h"
 
 #define SCRATCH_BYTES ((size_t)64 << 10)
@@ -84,6 +85,7 @@ void broker_shard_init(struct broker_shard *shard, struct broker_node *node, str
     *shard = (struct broker_shard){.node = node, .env = env, .index = env->shard};
     shard->limits = *limits;
     shard->conf = node->conf;
+    shard->api_seconds = mem_zalloc(broker_api_count * sizeof shard->api_seconds[0]);
     shard->rcbufs = rcbuf_pool_new(POOL_IDLE_BYTES);
     list_init(&shard->conns);
     list_init(&shard->dirty);
@@ -180,5 +182,6 @@ void broker_shard_deinit(struct broker_shard *shard)
         rcbuf_unref(shard->scratch);
     ASSERT(shard->queued_bytes == 0 && shard->reply_bytes == 0);
     meta_image_unref(shard->image);
+    mem_free(shard->api_seconds);
     rcbuf_pool_free(shard->rcbufs);
 }

@@ -19,6 +19,7 @@ struct broker_shard;
 struct fetch_sessions;
 struct conf;
 struct meta_image;
+struct metrics_histogram;
 struct plog_config;
 struct replica_set;
 
@@ -90,10 +91,11 @@ struct broker_shard {
 
     struct broker_limits limits;
     struct broker_counters counters;
-    struct log_limit refusals; /* lines about connections closed for what they sent */
-    struct log_limit closes;   /* and for other reasons */
-    bool serving;              /* its partitions are open: clients are read */
-    bool stopping;             /* no new connections, nothing more is read */
+    struct metrics_histogram *api_seconds; /* as broker_apis[] */
+    struct log_limit refusals;             /* lines about connections closed for what they sent */
+    struct log_limit closes;               /* and for other reasons */
+    bool serving;                          /* its partitions are open: clients are read */
+    bool stopping;                         /* no new connections, nothing more is read */
 };
 
 void broker_shard_init(struct broker_shard *shard, struct broker_node *node, struct env *env,

@@ -111,6 +111,9 @@ SETTING(OFFSETS_TOPIC_SEGMENT_BYTES, "offsets.topic.segment.bytes", INT, "104857
 SETTING(OTTLA_DISK_THREADS, "ottla.disk.threads", INT, "2", BETWEEN(1, 256), MEDIUM, READ_ONLY,
     SERVED,
     "Threads for each data folder that open, sync and recover files and wait for the disk.")
+SETTING(OTTLA_HTTP_LISTENER, "ottla.http.listener", STRING, "", ANY, MEDIUM, READ_ONLY, SERVED,
+    "host:port that serves /metrics, /health/live and /health/ready over HTTP, as docs/metrics.md "
+    "has them; empty means none.")
 SETTING(OTTLA_LOG_DIR_RESERVE_BYTES, "ottla.log.dir.reserve.bytes", LONG, "67108864", FROM(0),
     MEDIUM, READ_ONLY, SERVED,
     "Room that a data folder's disk keeps for other things than producers' records, which are "

@@ -16,6 +16,11 @@ static const struct cli_command commands[] = {
         .option_count = ARRAY_COUNT(start_options),
         .run_whole = start_main,
     },
+    {
+        .name = "metrics doc",
+        .summary = "all metrics, as the Markdown of docs/metrics.md",
+        .run_whole = metrics_doc_main,
+    },
 };
 
 int main(int argc, char **argv)

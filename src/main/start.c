@@ -1,13 +1,17 @@
 #define LOG_ROOM "main"
 #include "main/start.h"
 
+#include "base/arena.h"
 #include "base/buf.h"
 #include "base/hmap.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "broker/http.h"
 #include "broker/node.h"
 #include "conf/conf.h"
+#include "conf/listener.h"
 #include "env/disk.h"
+#include "os/http.h"
 #include "os/os.h"
 
 #include <stdio.h>
@@ -31,7 +35,8 @@ struct start {
     bool started;
     bool stopping;
     bool running;
-    char *why; /* it could not go on; NULL */
+    char *why;        /* it could not go on; NULL */
+    struct list asks; /* over HTTP, under way */
     int status;
 };
 
@@ -219,6 +224,67 @@ static void on_signal(struct env *env, void *context, enum os_signal signal)
     stop(start);
 }
 
+/* ---- HTTP ---- */
+
+struct start_ask {
+    struct broker_http http;
+    struct list node;
+    struct os_http_request *request;
+};
+
+static void ask_done(struct broker_http *http)
+{
+    struct start_ask *ask = CONTAINER_OF(http, struct start_ask, http);
+    os_http_reply(ask->request, http->status, http->type, http->content.data, http->content.size);
+    buf_deinit(&http->content);
+    list_remove(&ask->node);
+    mem_free(ask);
+}
+
+static void on_http(struct env *env, void *context, struct os_http_request *request)
+{
+    UNUSED(env);
+    struct start *start = context;
+    struct start_ask *ask = mem_zalloc(sizeof *ask);
+    ask->request = request;
+    ask->http.done = ask_done;
+    list_push_back(&start->asks, &ask->node);
+    broker_http_ask(start->node, os_http_path(request), &ask->http);
+}
+
+static bool http_open(struct start *start, const struct conf *conf)
+{
+    const char *text = conf_text(conf, CONF_BROKER_OTTLA_HTTP_LISTENER);
+    if (text == NULL || text[0] == '\0')
+        return true;
+    struct arena arena;
+    arena_init(&arena, ARENA_LIMIT_DEFAULT_BYTES);
+    struct os_http_options options = {.request = on_http, .context = start};
+    bool valid = conf_address_parse(&arena, text, &options.host, &options.port) == ERR_OK;
+    enum err err = valid ? os_http_open(start->os, &options) : ERR_INVALID;
+    arena_deinit(&arena);
+    if (err == ERR_OK) {
+        LOG_INFO("metrics and health over HTTP on %s (port %u)", text, os_http_port(start->os));
+        return true;
+    }
+    LOG_ERROR("ottla.http.listener=%s: %s", text,
+              !valid               ? "has to be host:port"
+              : err == ERR_BUSY    ? "another process has the port"
+              : err == ERR_INVALID ? "this machine has no such address"
+              : err == ERR_DENIED  ? "the port is reserved for the superuser"
+                                   : err_text(err));
+    return false;
+}
+
+static void asks_drop(struct start *start)
+{
+    for (struct list *node; (node = list_pop_front(&start->asks)) != NULL;) {
+        struct start_ask *ask = LIST_ENTRY(node, struct start_ask, node);
+        broker_http_drop(&ask->http);
+        mem_free(ask);
+    }
+}
+
 struct start_timer {
     struct env_timer timer;
     struct start *start;
@@ -280,6 +346,11 @@ static int run(const struct conf *conf, const char *hostname)
         .failed = on_failed,
     };
     start.node = broker_node_new(&node_options);
+    list_init(&start.asks);
+    if (!http_open(&start, conf)) {
+        start.status = 1;
+        goto done;
+    }
     struct start_timer first = {.start = &start};
     env_timer_init(&first.timer, start_deliver);
     env_timer_set(envs[0], &first.timer, env_now_ns(envs[0]));
@@ -288,6 +359,8 @@ static int run(const struct conf *conf, const char *hostname)
         LOG_ERROR("the threads of %u shards could not be started", shards);
         start.status = 1;
     }
+done:
+    asks_drop(&start);
     broker_node_free(start.node);
     os_free(start.os);
     mem_free(envs);

@@ -4,5 +4,6 @@
  * 0 after a clean stop, 1 when the node could not start or go on, 2 for a mistake in the arguments
  * or the settings. */
 int start_main(int argc, char **argv);
+int metrics_doc_main(int argc, char **argv);
 
 #endif

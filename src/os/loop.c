@@ -80,6 +80,12 @@ void os_shard_wake(struct os_shard *shard)
 
 /* ---- The env's clock, timers, messages */
 
+static uint64_t env_os_clock_ns(struct env *env)
+{
+    UNUSED(env);
+    return os_now_ns();
+}
+
 static uint64_t env_os_now_ns(struct env *env)
 {
     struct os_shard *shard = os_shard_of(env);
@@ -136,6 +142,7 @@ static void env_os_post(struct env *env, uint32_t target_index, struct env_msg *
 
 static const struct env_ops env_os_ops = {
     .now_ns = env_os_now_ns,
+    .clock_ns = env_os_clock_ns,
     .wall_ms = env_os_wall_ms,
     .random = env_os_random,
     .timer_set = env_os_timer_set,

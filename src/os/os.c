@@ -134,6 +134,7 @@ void os_free(struct os *os)
         return;
     ASSERT(!os->running);
     os_signals_detach(os);
+    os_http_stop(os);
     for (uint32_t i = 0; i < pools_count(os); i++) {
         os_pool_stop(os->pools[i]);
         os_pool_free(os->pools[i]);
@@ -142,6 +143,7 @@ void os_free(struct os *os)
     os_pool_free(os->resolve_pool);
     for (uint32_t i = 0; i < os->shard_count; i++)
         os_shard_deinit(&os->shards[i]);
+    os_http_free(os);
     mem_free(os->pools);
     mem_free(os->shards);
     mem_free(os);

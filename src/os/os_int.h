@@ -237,6 +237,13 @@ struct os {
     atomic_uint signals; /* arrived and not yet reported, OR of enum os_signal */
     os_signal_fn *signal_fn;
     void *signal_context;
+    struct os_http *http; /* NULL: none is served */
 };
+
+/* ---- HTTP (http.c) */
+
+/* Nothing comes from it to the shards any more: they may go. Then it. */
+void os_http_stop(struct os *os);
+void os_http_free(struct os *os);
 
 #endif

@@ -218,6 +218,8 @@ struct replica_cleaning {
     size_t due_count;
 };
 void replica_set_look_dirty(struct replica_set *set, struct replica_cleaning *out);
+/* What the logs have done on this shard, for metrics. */
+void replica_set_log_stats(const struct replica_set *set, struct plog_host_stats *out);
 /* What cleaning has done on this shard, for metrics. */
 const struct plog_host_cleaning *replica_set_cleaning(const struct replica_set *set);
 

@@ -534,6 +534,11 @@ void replica_set_stats(const struct replica_set *set, struct replica_set_stats *
     }
 }
 
+void replica_set_log_stats(const struct replica_set *set, struct plog_host_stats *out)
+{
+    plog_host_stats(set->host, out);
+}
+
 /* ---- Closing
  * --------------------------------------------------------------------------------------------------
  */

@@ -435,6 +435,7 @@ static void op_stream_close(struct env_stream *stream)
 
 const struct env_ops sim_env_ops = {
     .now_ns = op_now_ns,
+    .clock_ns = op_now_ns,
     .wall_ms = op_wall_ms,
     .random = op_random,
     .timer_set = op_timer_set,

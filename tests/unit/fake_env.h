@@ -199,6 +199,7 @@ static void fake_stream_close(struct env_stream *stream)
 
 static const struct env_ops fake_ops = {
     .now_ns = fake_now_ns,
+    .clock_ns = fake_now_ns,
     .wall_ms = fake_wall_ms,
     .random = fake_random,
     .timer_set = fake_timer_set,
