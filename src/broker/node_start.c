@@ -59,6 +59,7 @@ struct start_shard {
     struct broker_call call;
     struct meta_image *image; /* the start's */
     int16_t kraft_version;
+    const bool *dirs_offline;    /* the start's */
     struct replica_found *found; /* texts in the directories' content */
     size_t found_count;
     size_t found_capacity;
@@ -69,6 +70,7 @@ struct start_shard {
 
 struct node_start {
     struct broker_node *node;
+    bool *dirs_offline; /* log directories that are left out; fixed before shards look at it */
     enum start_stage stage;
     bool busy; /* jobs are under way */
     uint64_t began_ns;
@@ -128,6 +130,43 @@ static void start_say(void *context, const char *line)
     LOG_INFO("%s", line);
 }
 
+/*
+ * A directory that cannot be used because its disk fails is left out, as when that happens later:
+ * its partitions are offline, the node goes on. Not the metadata log's. Whatever else is wrong with
+ * a directory (another node's, in use, a file, damaged) is for somebody to look at first.
+ */
+static bool dir_left_out(struct broker_node *node, size_t index, enum err err, const char *why)
+{
+    if (index == node->metadata_dir || (err != ERR_IO && err != ERR_DENIED))
+        return false;
+    LOG_ERROR("log directory %s is offline: %s; its partitions are not served until the node is "
+              "started again with the directory repaired",
+              node->dirs[index].path, why);
+    node->dirs[index].offline = true;
+    return true;
+}
+
+static bool all_left_out(const struct broker_node *node)
+{
+    for (size_t i = 0; i < node->log_dir_count; i++)
+        if (!node->dirs[i].offline)
+            return false;
+    return true;
+}
+
+/* Those of the directories that are not left out; *map has their numbers. */
+static size_t online_paths(const struct broker_node *node, const char **paths, size_t *map)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < node->dir_count; i++) {
+        if (node->dirs[i].offline)
+            continue;
+        map[count] = i;
+        paths[count++] = node->dirs[i].path;
+    }
+    return count;
+}
+
 static const char **dir_paths(const struct broker_node *node)
 {
     const char **paths = mem_alloc((node->dir_count + 1) * sizeof paths[0]);
@@ -144,6 +183,8 @@ static enum err storage_lock(struct node_start *start, struct env_disk *disk)
         enum err err = plog_dir_lock(disk, node->dirs[i].path, &node->dirs[i].lock, error);
         if (err != ERR_OK) {
             node->dirs[i].lock = NULL;
+            if (dir_left_out(node, i, err, error))
+                continue;
             snprintf(start->why, sizeof start->why, "%s", error);
             return err;
         }
@@ -188,7 +229,8 @@ static bool is_alone(const struct broker_node *node)
     return conf_list(node->conf, CONF_BROKER_CONTROLLER_QUORUM_BOOTSTRAP_SERVERS).count <= 1;
 }
 
-static enum err storage_format(struct node_start *start, struct env_disk *disk, const char **paths)
+static enum err storage_format(struct node_start *start, struct env_disk *disk, const char **paths,
+                               size_t path_count)
 {
     struct broker_node *node = start->node;
     if (!is_alone(node)) {
@@ -210,7 +252,7 @@ static enum err storage_format(struct node_start *start, struct env_disk *disk, 
     cluster_id_new(start, cluster_id);
     struct quorum_format_options options = {
         .dirs = paths,
-        .dir_count = node->dir_count,
+        .dir_count = path_count,
         .metadata_dir = node->dirs[node->metadata_dir].path,
         .cluster_id = cluster_id,
         .node_id = node->id,
@@ -232,11 +274,14 @@ static enum err storage_format(struct node_start *start, struct env_disk *disk, 
 
 /* A directory that was added to the settings of a node that has a cluster already. */
 static enum err storage_add_dirs(struct node_start *start, struct env_disk *disk,
-                                 const struct quorum_identity *identity)
+                                 const struct quorum_identity *identity, const size_t *map)
 {
     struct broker_node *node = start->node;
     char error[QUORUM_ERROR_BYTES];
-    if (!identity->dirs[node->metadata_dir].formatted) {
+    bool has_metadata = false;
+    for (size_t i = 0; i < identity->dir_count; i++)
+        has_metadata |= map[i] == node->metadata_dir && identity->dirs[i].formatted;
+    if (!has_metadata) {
         snprintf(start->why, sizeof start->why,
                  "%s, the directory of the metadata log, is not formatted, though others are: "
                  "bring it back, or format it with `ottla storage format --cluster-id %s "
@@ -252,61 +297,89 @@ static enum err storage_add_dirs(struct node_start *start, struct env_disk *disk
         do {
             start_random(start, bytes, sizeof bytes);
         } while (!uuid_from_random(bytes, &id));
-        enum err err = quorum_identity_add_dir(disk, node->dirs[i].path, identity->cluster_id,
+        enum err err = quorum_identity_add_dir(disk, node->dirs[map[i]].path, identity->cluster_id,
                                                node->id, id, error);
         if (err != ERR_OK) {
             snprintf(start->why, sizeof start->why, "%s", error);
             return err;
         }
-        LOG_INFO("added the log directory %s", node->dirs[i].path);
+        LOG_INFO("added the log directory %s", node->dirs[map[i]].path);
     }
     return ERR_OK;
 }
 
 static enum err storage_identity(struct node_start *start, struct env_disk *disk,
-                                 const char **paths, struct quorum_identity *out)
+                                 const char **paths, size_t path_count, struct quorum_identity *out)
 {
     char error[QUORUM_ERROR_BYTES];
-    enum err err =
-        quorum_identity_load(disk, paths, start->node->dir_count, start->node->id, out, error);
+    enum err err = quorum_identity_load(disk, paths, path_count, start->node->id, out, error);
     if (err != ERR_OK)
         snprintf(start->why, sizeof start->why, "%s", error);
     return err;
+}
+
+/* Leaves out those whose meta.properties the disk does not give. */
+static void storage_probe(struct broker_node *node, struct env_disk *disk)
+{
+    char error[QUORUM_ERROR_BYTES];
+    for (size_t i = 0; i < node->dir_count; i++) {
+        struct quorum_identity identity;
+        if (node->dirs[i].offline)
+            continue;
+        enum err err =
+            quorum_identity_load(disk, &node->dirs[i].path, 1, node->id, &identity, error);
+        if (err == ERR_OK)
+            quorum_identity_deinit(&identity);
+        else if (!dir_left_out(node, i, err, error))
+            continue; /* told once all are looked at together */
+    }
+}
+
+static enum err storage_known(struct node_start *start, struct env_disk *disk, const char **paths,
+                              size_t *map)
+{
+    struct broker_node *node = start->node;
+    struct quorum_identity identity;
+    size_t count = online_paths(node, paths, map);
+    enum err err = storage_identity(start, disk, paths, count, &identity);
+    if (err == ERR_OK && identity.formatted_count < count) {
+        err = identity.formatted_count == 0 ? storage_format(start, disk, paths, count)
+                                            : storage_add_dirs(start, disk, &identity, map);
+        quorum_identity_deinit(&identity);
+        if (err == ERR_OK)
+            err = storage_identity(start, disk, paths, count, &identity);
+    }
+    if (err != ERR_OK)
+        return err;
+    node->cluster_id = mem_strdup(identity.cluster_id);
+    for (size_t i = 0; i < count; i++)
+        node->dirs[map[i]].id = identity.dirs[i].directory_id;
+    quorum_identity_deinit(&identity);
+    return ERR_OK;
 }
 
 static void storage_run(struct env_job *job, struct env_disk *disk)
 {
     struct node_start *start = CONTAINER_OF(job, struct node_start, storage);
     struct broker_node *node = start->node;
-    const char **paths = dir_paths(node);
-    struct quorum_identity identity;
-    bool has_identity = false;
-    start->err = storage_lock(start, disk);
-    if (start->err != ERR_OK)
-        goto done;
-    broker_ballast_drop(disk, node->dirs[node->metadata_dir].path);
-    start->err = storage_identity(start, disk, paths, &identity);
-    has_identity = start->err == ERR_OK;
-    if (start->err != ERR_OK)
-        goto done;
-    if (identity.formatted_count == node->dir_count)
-        goto known;
-    start->err = identity.formatted_count == 0 ? storage_format(start, disk, paths)
-                                               : storage_add_dirs(start, disk, &identity);
-    if (start->err != ERR_OK)
-        goto done;
-    quorum_identity_deinit(&identity);
-    start->err = storage_identity(start, disk, paths, &identity);
-    has_identity = start->err == ERR_OK;
-    if (start->err != ERR_OK)
-        goto done;
-known:
-    node->cluster_id = mem_strdup(identity.cluster_id);
+    const char **paths = mem_alloc((node->dir_count + 1) * sizeof paths[0]);
+    size_t *map = mem_alloc((node->dir_count + 1) * sizeof map[0]);
+    /* No directory has it: a partition of one that is left out finds none of the others. */
     for (size_t i = 0; i < node->dir_count; i++)
-        node->dirs[i].id = identity.dirs[i].directory_id;
-done:
-    if (has_identity)
-        quorum_identity_deinit(&identity);
+        memset(&node->dirs[i].id, 0xff, sizeof node->dirs[i].id);
+    start->err = storage_lock(start, disk);
+    if (start->err == ERR_OK) {
+        broker_ballast_drop(disk, node->dirs[node->metadata_dir].path);
+        storage_probe(node, disk);
+        if (node->is_broker && all_left_out(node)) {
+            start->err = ERR_IO;
+            snprintf(start->why, sizeof start->why,
+                     "all log directories failed; repair a disk and start again");
+        }
+    }
+    if (start->err == ERR_OK)
+        start->err = storage_known(start, disk, paths, map);
+    mem_free(map);
     mem_free(paths);
 }
 
@@ -329,6 +402,7 @@ void broker_start_begin(struct broker_node *node)
     start->broker_epoch = -1;
     start->began_ns = env_now_ns(broker_node_env(node));
     start->dirs = mem_zalloc(node->dir_count * sizeof start->dirs[0]);
+    start->dirs_offline = mem_zalloc(node->dir_count * sizeof start->dirs_offline[0]);
     start->shards = mem_zalloc(node->shard_count * sizeof start->shards[0]);
     env_random(broker_node_env(node), start->random, sizeof start->random);
     start->wall_ms = env_wall_ms(broker_node_env(node));
@@ -350,6 +424,7 @@ void broker_start_free(struct broker_node *node)
     for (uint32_t i = 0; i < node->shard_count; i++)
         mem_free(start->shards[i].found);
     meta_image_unref(start->image);
+    mem_free(start->dirs_offline);
     mem_free(start->dirs);
     mem_free(start->shards);
     mem_free(start);
@@ -361,6 +436,9 @@ static void load_run(struct env_job *job, struct env_disk *disk)
 {
     struct start_dir_job *own = CONTAINER_OF(job, struct start_dir_job, job);
     char error[PLOG_DIR_ERROR_BYTES];
+    own->err = ERR_OK;
+    if (own->dir->offline)
+        return;
     own->err = plog_dir_load(disk, own->dir->path, &own->dir->content, error);
     if (own->err != ERR_OK) {
         own->dir->content = (struct plog_dir_content){0};
@@ -377,8 +455,12 @@ static void load_run(struct env_job *job, struct env_disk *disk)
 static bool dir_job_ended(struct start_dir_job *own)
 {
     struct node_start *start = own->start;
-    if (own->err != ERR_OK)
-        broker_node_fail(start->node, own->why);
+    struct broker_node *node = start->node;
+    if (own->err != ERR_OK &&
+        !dir_left_out(node, (size_t)(own->dir - node->dirs), own->err, own->why))
+        broker_node_fail(node, own->why);
+    if (all_left_out(node))
+        broker_node_fail(node, "all log directories failed; repair a disk and start again");
     if (--start->dirs_left > 0)
         return false;
     start->busy = false;
@@ -474,8 +556,13 @@ static void lifecycle_enter(struct node_start *start)
     struct uuid *ids = mem_zalloc((node->log_dir_count + 1) * sizeof ids[0]);
     int64_t previous_epoch = -1;
     bool clean = true;
+    size_t id_count = 0;
     for (size_t i = 0; i < node->log_dir_count; i++) {
-        ids[i] = node->dirs[i].id;
+        if (node->dirs[i].offline) {
+            clean = false;
+            continue;
+        }
+        ids[id_count++] = node->dirs[i].id;
         clean = clean && node->dirs[i].content.clean;
         if (node->dirs[i].content.clean_broker_epoch > previous_epoch)
             previous_epoch = node->dirs[i].content.clean_broker_epoch;
@@ -490,7 +577,7 @@ static void lifecycle_enter(struct node_start *start)
         .listener_count = count,
         .rack = conf_text(conf, CONF_BROKER_BROKER_RACK),
         .log_dirs = ids,
-        .log_dir_count = node->log_dir_count,
+        .log_dir_count = id_count,
         .previous_broker_epoch = clean ? previous_epoch : -1,
         .heartbeat_interval_ms = conf_int(conf, CONF_BROKER_BROKER_HEARTBEAT_INTERVAL_MS),
         .session_timeout_ms = conf_int(conf, CONF_BROKER_BROKER_SESSION_TIMEOUT_MS),
@@ -594,6 +681,8 @@ static void strays_run(struct env_job *job, struct env_disk *disk)
 {
     struct start_dir_job *own = CONTAINER_OF(job, struct start_dir_job, job);
     own->err = ERR_OK;
+    if (own->dir->offline)
+        return;
     for (size_t i = 0; i < own->stray_count && own->err == ERR_OK; i++) {
         own->err = plog_dir_make_stray(disk, own->dir->path, own->strays[i]);
         if (own->err != ERR_OK)
@@ -715,6 +804,9 @@ static void shard_run(struct broker_shard *shard, struct broker_call *call)
         .opening = shard_opening,
     };
     shard->replicas = replica_set_new(&options);
+    for (size_t i = 0; i < node->log_dir_count; i++)
+        if (own->dirs_offline[i])
+            replica_set_fail_dir(shard->replicas, (uint32_t)i, ERR_OFFLINE);
     shard->groups = broker_groups_new(shard);
     mem_free(paths);
     mem_free(ids);
@@ -826,8 +918,11 @@ static void partitions_enter(struct node_start *start)
     start->image = meta_image_ref(node->image);
     node->publish = true;
     node->published_offset = node->image->offset;
+    for (size_t i = 0; i < node->log_dir_count; i++)
+        start->dirs_offline[i] = node->dirs[i].offline;
     for (uint32_t i = node->shard_count; i-- > 0;) {
         start->shards[i].image = start->image;
+        start->shards[i].dirs_offline = start->dirs_offline;
         start->shards[i].kraft_version = quorum_kraft_version(controller_quorum(node->controller));
         start->shards[i].call.run = shard_run;
         start->shards[i].call.done = shard_done;

@@ -28,6 +28,7 @@ struct plog_opening_job {
     size_t load_count;
     size_t done_count; /* of them, by this run */
     uint8_t *window;   /* handed from load to load */
+    bool offline;      /* the directory, when the chunk began: nothing is looked at */
     enum err err;      /* of the syncs: the directory is broken */
     char what[PLOG_ERROR_BYTES];
 };
@@ -97,6 +98,12 @@ static void chunk_run(struct env_job *base, struct env_disk *disk)
 {
     struct plog_opening_job *job = CONTAINER_OF(base, struct plog_opening_job, base);
     uint64_t scanned = 0;
+    if (job->offline) {
+        job->done_count = job->load_count;
+        for (size_t i = 0; i < job->done_count; i++)
+            job->loads[i].err = ERR_OFFLINE;
+        return;
+    }
     struct env_file *volume = NULL;
     /* Before anything is made, so that it learns of what cannot be written. */
     if (job->opening->create && job->load_count >= job->host->volume_sync_min &&
@@ -252,6 +259,7 @@ static void chunk_start(struct plog_opening_job *job)
     size_t left = opening->count - job->next;
     job->load_count = left < CHUNK_LOGS_MAX ? left : CHUNK_LOGS_MAX;
     job->loads = mem_zalloc((job->load_count + 1) * sizeof *job->loads);
+    job->offline = plog_host_dir_is_offline(job->host, job->dir);
     for (size_t i = 0; i < job->load_count; i++)
         load_fill(job, opening->plogs[job->next + i], &job->loads[i]);
     env_submit(job->host->env, &job->queue, &job->base);

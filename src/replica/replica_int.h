@@ -79,6 +79,7 @@ struct replica_set {
     struct hmap found;
     struct replica_dir *dirs;
     struct meta_image *image; /* followed last; borrowed during replica_set_follow */
+    bool starting;            /* it is the first one: its partitions may have existed before */
 
     struct list changed; /* replicas whose watches are to be told, at the end of the turn */
     struct env_timer tell;

@@ -15,6 +15,8 @@
 #include "base/mem.h"
 #include "wire/errors.h"
 
+#include <string.h>
+
 struct found_entry {
     struct hmap_node node; /* set->found by folder */
     struct replica_found found;
@@ -217,7 +219,19 @@ struct replica *replica_set_next(const struct replica_set *set, const struct rep
     return node == NULL ? NULL : HMAP_ENTRY(node, struct replica, node);
 }
 
-/* Where a new partition goes: the directory that the metadata name, else the one with the fewest.
+/* Of a directory that exists somewhere; those that begin with zeros mean something else (KIP-858).
+ */
+static bool is_directory(const struct uuid *id)
+{
+    static const uint8_t zeros[sizeof id->bytes - 1];
+    return memcmp(id->bytes, zeros, sizeof zeros) != 0;
+}
+
+/*
+ * Where a partition without a folder goes: the directory that the metadata name, else the one with
+ * the fewest. While one has failed, the partition may be there if the metadata name a directory
+ * that is not known, or if it is not a new one: then it is offline with it, and is not begun anew
+ * elsewhere.
  */
 static uint32_t dir_choose(const struct replica_set *set, const struct meta_partition *partition)
 {
@@ -231,6 +245,10 @@ static uint32_t dir_choose(const struct replica_set *set, const struct meta_part
         if (!set->dirs[i].failed && better)
             best = i;
     }
+    bool doubtful = set->starting || is_directory(&wanted);
+    for (uint32_t i = 0; doubtful && i < set->options.dir_count; i++)
+        if (set->dirs[i].failed)
+            return i;
     return best;
 }
 
@@ -512,6 +530,7 @@ void replica_set_follow(struct replica_set *set, const struct meta_image *before
 {
     ASSERT(!set->closed);
     set->image = after;
+    set->starting = before == NULL;
     struct meta_diff partitions = {.context = set, .partition = on_partition};
     meta_image_diff(before, after, &partitions);
     struct config_change change = {.set = set};
