@@ -396,6 +396,10 @@ static void beat_done(struct client *client, struct client_request *request,
     const struct wire_heartbeat_response *message = response->message;
     if (failed(member, message->error_code, "Heartbeat"))
         return;
+    /* It may have outlived a power loss. */
+    struct client_group *group = truth_of(member);
+    if (member->generation > group->generation)
+        group->generation = member->generation;
     member->commit_partition = partition_draw(member);
     if (member->options.leaves > 0 && prng_chance(&client->prng, 1, 20)) {
         member->options.leaves--;

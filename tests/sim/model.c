@@ -275,7 +275,8 @@ static void forget_from(struct model *model, struct model_partition *partition, 
 
 void model_log_start(struct model *model, struct model_partition *partition, int64_t start)
 {
-    SIM_CHECK(model->world, start == 0 || partition->topic->retention_bytes > 0,
+    SIM_CHECK(model->world,
+              start == 0 || partition->topic->retention_bytes > 0 || partition->start_lost,
               "%s-%d: starts at %" PRId64 ", though all is kept", PARTITION_ARGS(partition), start);
     if (start > partition->log_start)
         partition->log_start = start;
@@ -297,6 +298,9 @@ void model_audit_begin(struct model *model, struct model_partition *partition, i
                        int64_t must_end, int64_t end)
 {
     struct sim_world *world = model->world;
+    /* The name of a later segment may then be all there is. */
+    if (model->audit_after_power && partition->durable_end == 0)
+        partition->start_lost = true;
     SIM_CHECK(world, start >= partition->log_start,
               "%s-%d: the log start goes back from %" PRId64 " to %" PRId64,
               PARTITION_ARGS(partition), partition->log_start, start);

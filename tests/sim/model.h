@@ -48,6 +48,7 @@ struct model_partition {
     int64_t log_start;   /* the highest that was told in this life of the process */
     int64_t audited_end; /* by the last audit */
     int64_t audited_start;
+    bool start_lost; /* a power loss came before anything was durable, names among it */
 };
 
 enum model_topic_state {

@@ -711,7 +711,7 @@ static bool others_go_on(void *context)
 static bool is_starting(void *context)
 {
     struct node_scenario *s = context;
-    if (s->dir_fault == DIR_FAULT_STALL) {
+    if (s->dir_fault == DIR_FAULT_STALL || s->dir_fault == DIR_FAULT_FULL) {
         LIST_FOR_EACH (node, &s->model.topics) {
             if (LIST_ENTRY(node, struct model_topic, node)->state == MODEL_TOPIC_CREATING)
                 return true;
@@ -720,10 +720,11 @@ static bool is_starting(void *context)
     return !s->broker.running;
 }
 
+/* Who has nothing to write need not find out. */
 static bool has_not_failed(void *context)
 {
     struct node_scenario *s = context;
-    return !s->broker.failed;
+    return !s->broker.failed && !all_done(s);
 }
 
 static void dir_fault_begin(struct node_scenario *s, uint32_t dir)
@@ -755,6 +756,46 @@ static void dir_fault_begin(struct node_scenario *s, uint32_t dir)
     }
 }
 
+static bool is_down_or_starting(void *context)
+{
+    struct node_scenario *s = context;
+    return !broker_of(s)->up || !s->broker.running;
+}
+
+static bool lanes_go_on(void *context)
+{
+    struct node_scenario *s = context;
+    return !model_is_done(&s->model);
+}
+
+/* A node starts on a full disk, and takes records again when there is room, without a start. */
+static void full_dir_goes_on(struct node_scenario *s, uint32_t dir)
+{
+    struct sim_world *world = s->world;
+    struct sim_node *node = broker_of(s);
+    /* What a start needs in the metadata log's directory is set aside some time after the first. */
+    uint64_t ballast = 0;
+    enum err err = sim_storage_truth_size(node->storage, "/data0/ottla-ballast", false, &ballast);
+    bool can_start = dir != 0 || (err == ERR_OK && ballast > 0);
+    if (can_start && prng_chance(&s->prng, 1, 2)) {
+        sim_node_crash(node, SIM_CRASH_KILL);
+        if (!sim_world_run_while(world, is_down_or_starting, s, 60 * SIM_S))
+            sim_fail(world, SIM_EXIT_LIVENESS, "the node does not start on a full disk: %s",
+                     s->broker.failed ? s->broker.why : "");
+    }
+    uint32_t life = node->incarnation;
+    char path[16];
+    (void)snprintf(path, sizeof path, "/data%u", dir);
+    sim_storage_set_capacity(node->storage, path, 0);
+    sim_log(world, "---- %s has room again", path);
+    if (!sim_world_run_while(world, lanes_go_on, s, 600 * SIM_S)) {
+        tell_pending(s);
+        sim_fail(world, SIM_EXIT_LIVENESS, "%s has room again, and records are still refused",
+                 path);
+    }
+    SIM_CHECK(world, node->incarnation == life, "the node went down when there was room again");
+}
+
 /*
  * It fails while all is at work. The node lives on, and every lane into a partition elsewhere comes
  * to its end, before anything is repaired. Only without the directory of the metadata log the node
@@ -767,15 +808,16 @@ static void dir_fails(struct node_scenario *s)
     struct dir_wait wait = {s, (uint32_t)prng_below(&s->prng, 3)};
     if (!sim_world_run_while(world, is_starting, s, 60 * SIM_S))
         sim_fail(world, SIM_EXIT_LIVENESS, "the node does not start");
-    sim_world_run_for(world, prng_below(&s->prng, SIM_S));
+    sim_world_run_for(world,
+                      prng_below(&s->prng, prng_chance(&s->prng, 3, 4) ? SIM_S : 30 * SIM_S));
     sim_log(world, "---- /data%u fails", wait.dir);
     uint32_t life = node->incarnation;
     dir_fault_begin(s, wait.dir);
     if (wait.dir == 0 && s->dir_fault != DIR_FAULT_FULL && s->dir_fault != DIR_FAULT_STALL) {
         if (!sim_world_run_while(world, has_not_failed, s, 600 * SIM_S))
             sim_fail(world, SIM_EXIT_LIVENESS, "the node lives without its metadata log");
-        SIM_CHECK(world, strstr(s->broker.why, "metadata") != NULL, "the node stops with: %s",
-                  s->broker.why);
+        SIM_CHECK(world, !s->broker.failed || strstr(s->broker.why, "metadata") != NULL,
+                  "the node stops with: %s", s->broker.why);
         return;
     }
     if (!sim_world_run_while(world, others_go_on, &wait, 600 * SIM_S)) {
@@ -787,6 +829,8 @@ static void dir_fails(struct node_scenario *s)
                   wait.dir);
     SIM_CHECK(world, node->up && !s->broker.failed && node->incarnation == life,
               "the node went down for one directory: %s", s->broker.failed ? s->broker.why : "");
+    if (s->dir_fault == DIR_FAULT_FULL)
+        full_dir_goes_on(s, wait.dir);
 }
 
 /* Returns whether the planned fault was hit. */
