@@ -6,8 +6,9 @@
  *   CHECKPOINT -> PREPARE -> MAP -> GROUP -> FILTER -> SWAP -> GROUP ...
  *                                     +-> OVER          (all groups are done)
  *
- * 1. Only what is below the recovery point is cleaned: a record is dropped because of a later one,
- *    which therefore has to be durable first.
+ * 1. A record is dropped because of a later one, or of a marker that aborted it, which therefore
+ *    have to be durable first: what may be cleaned is decided by a log's end that a checkpoint then
+ *    covers.
  * 2. Only whole segments below the last stable offset and the active segment are cleaned.
  * 3. The log's segments change when the swap's job is done, all at once. Appends, syncs and reads
  *    go on all the while; a read that was under way at a swap is done again (generation).
@@ -307,14 +308,13 @@ static void take_producers(struct plog *plog, struct plog_clean_pass *pass)
 static void checkpoint_stage(struct plog *plog)
 {
     struct plog_clean_pass *pass = plog->cleaning;
-    struct plog_clean_view view;
-    if (!pass->asked && plog->recovery_point < pass->bound_offset) {
+    if (!pass->asked && plog->recovery_point < pass->durable_offset) {
         pass->asked = true;
         plog->checkpoint_wanted = true;
         plog_poke(plog);
         return;
     }
-    if (plog->recovery_point < pass->bound_offset) {
+    if (plog->recovery_point < pass->durable_offset) {
         if (!plog->syncing && !plog->checkpoint_wanted) {
             pass->err = ERR_NOSPACE;
             snprintf(pass->what, sizeof pass->what, "its checkpoint could not be written");
@@ -322,18 +322,14 @@ static void checkpoint_stage(struct plog *plog)
         }
         return;
     }
-    /* What retention, appends or settings have changed meanwhile. */
-    plog->cleaning = NULL;
-    enum err err = plog_clean_look(plog, pass->wall_ms, &view);
-    plog->cleaning = pass;
     plog_poke(plog);
-    if (err != ERR_OK || view.dirty_bytes == 0 || view.bound_offset > plog->recovery_point) {
-        pass->cancelled = true;
+    pass->dirty_offset = first_dirty(plog);
+    if (pass->dirty_offset < pass->bound_offset)
+        take_segments(plog, pass);
+    if (pass->segment_count == 0) {
+        pass->cancelled = true; /* retention has taken all of it meanwhile */
         return;
     }
-    pass->dirty_offset = view.first_dirty_offset;
-    pass->bound_offset = view.bound_offset;
-    take_segments(plog, pass);
     take_producers(plog, pass);
     pass->stage = PLOG_CLEAN_PREPARE;
 }
@@ -570,6 +566,7 @@ void plog_clean(struct plog *plog, struct plog_clean *clean)
     pass->clean = clean;
     pass->stage = PLOG_CLEAN_CHECKPOINT;
     pass->bound_offset = view.bound_offset;
+    pass->durable_offset = plog->end_offset;
     pass->wall_ms = wall_ms;
     pass->delete_retention_ms = config->delete_retention_ms;
     pass->index_interval_bytes = config->index_interval_bytes;

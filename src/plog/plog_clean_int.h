@@ -126,6 +126,7 @@ struct plog_clean_pass {
     bool working;             /* the shard's: a job is under way */
     bool cancelled;           /* the shard's: something else wants the log */
     bool asked;               /* the shard's: for a checkpoint */
+    int64_t durable_offset;   /* the shard's: the recovery point has to be there first */
     uint64_t counted_read;    /* the shard's: of stats, what the host's counters have */
     uint64_t counted_written;
 

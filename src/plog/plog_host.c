@@ -537,7 +537,9 @@ static void timer_fire(struct env *env, struct env_timer *timer)
     }
     LIST_FOR_EACH (node, &host->removals) {
         struct removal *removal = LIST_ENTRY(node, struct removal, node);
-        next = removal->due_ns < next ? removal->due_ns : next;
+        /* One that is due waits for the janitor's job under way, whose end takes it. */
+        if (removal->due_ns > now && removal->due_ns < next)
+            next = removal->due_ns;
     }
     bool producers = false;
     for (uint32_t i = 0; i < host->dir_count && !producers; i++)

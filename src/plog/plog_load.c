@@ -1011,12 +1011,40 @@ static enum err load_clean(struct plog_load *load, const struct listing *listing
     return plog_load_producers(load, load->end_offset);
 }
 
+/* Kafka's live indexes have their largest size, and are trimmed by a clean stop. Ours grow. */
+#define FOREIGN_INDEX_BYTES 65536
+
+static enum err find_writer(struct plog_load *load)
+{
+    struct env_file *index = NULL;
+    struct plog_source source = {.disk = load->disk};
+    uint8_t data[PLOG_INDEX_ENTRY_BYTES];
+    struct plog_index_entry entry;
+    uint64_t bytes;
+    int64_t base = load->segments[load->segment_count - 1].base_offset;
+    enum err err = open_index(load, PLOG_FILE_INDEX, base, &index, &bytes);
+    if (err == ERR_OK && bytes >= FOREIGN_INDEX_BYTES) {
+        uint64_t last = bytes / PLOG_INDEX_ENTRY_BYTES - 1;
+        err = plog_source_read(&source, index, data, sizeof data, last * PLOG_INDEX_ENTRY_BYTES);
+        if (err == ERR_OK) {
+            plog_index_entry_read(data, &entry);
+            load->foreign = entry.offset_delta == 0 && entry.position == 0;
+        }
+    }
+    disk_close(load->disk, index);
+    return err == ERR_OK || load->err != ERR_OK
+               ? err
+               : plog_load_fail(load, err, "look into the index in", load->folder);
+}
+
 static enum err load_unclean(struct plog_load *load, const struct listing *listing)
 {
     uint32_t first = load->segment_count - 1;
     while (first > 0 && load->segments[first].base_offset > load->recovery_point)
         first--;
-    enum err err = rebuild_missing(load, listing, first);
+    enum err err = find_writer(load);
+    if (err == ERR_OK)
+        err = rebuild_missing(load, listing, first);
     if (err != ERR_OK)
         return err;
     if (first >= load->segment_count)

@@ -18,7 +18,9 @@ struct plog_load {
     /* A sync of this log failed and the machine has not restarted since: pages that look written
      * may be gone from under the page cache. What is scanned is written again. */
     bool rewrite;
-    bool compacted; /* gaps between segments are no damage */
+    bool compacted;         /* gaps between segments may be no damage: see plog_recover.c */
+    int64_t cleaned_offset; /* what the cleaner's checkpoint says */
+    bool foreign;           /* as it seems Kafka wrote here last, and did not stop cleanly */
     int64_t recovery_point;
     int64_t log_start_offset;
     int64_t index_interval_bytes;

@@ -134,6 +134,7 @@ static void load_fill(struct plog_opening_job *job, struct plog *plog, struct pl
     load->clean = plog->clean;
     load->create = job->opening->create;
     load->compacted = (plog->config->cleanup_policy & PLOG_CLEANUP_COMPACT) != 0;
+    load->cleaned_offset = plog->cleaned_offset;
     load->recovery_point = plog->recovery_point;
     load->log_start_offset = plog->log_start_offset;
     load->index_interval_bytes = plog->config->index_interval_bytes;
@@ -177,8 +178,13 @@ static void install(struct plog *plog, struct plog_load *load)
     } else {
         plog->recovery_point = clamp(plog->recovery_point, 0, plog->end_offset);
         /* What the page cache kept of an earlier process is not synced for that. */
-        for (uint32_t i = 0; i < plog->segment_count; i++)
-            plog->segments[i].dirty |= plog_segment_end(plog, i) > plog->recovery_point;
+        for (uint32_t i = 0; i < plog->segment_count; i++) {
+            struct plog_segment *segment = &plog->segments[i];
+            segment->dirty |= plog_segment_end(plog, i) > plog->recovery_point;
+            /* Its recovery may have cut off aborted transactions that lasted past its end. */
+            segment->index_dirty |=
+                segment->has_txnindex && plog_segment_end(plog, i) >= plog->recovery_point;
+        }
         plog->names_dirty = true; /* nor are the names of its files */
         plog->folder_dirty = load->folder_unsynced;
         if (plog->recovery_point < plog->end_offset)

@@ -141,6 +141,12 @@ static enum err fetch_run(struct fetch *fetch)
     fetch->size = fetch->first_batch_bytes = 0;
     fetch->at_bound = fetch->at_end = false;
     fetch->next_offset = fetch->offset;
+    /* It was at the end of the segment, and the next one begins behind a gap. */
+    if (fetch->exact && fetch->start == fetch->limit) {
+        fetch->next_position = fetch->start;
+        fetch->at_end = true;
+        return ERR_OK;
+    }
     /* Mostly a reader goes on where it was: one read is enough, unless its first batch is large. */
     if (fetch->exact && fetch->size_max >= BATCH_HEADER_BYTES &&
         fetch->out_size >= BATCH_HEADER_BYTES) {

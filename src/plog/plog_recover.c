@@ -67,6 +67,7 @@ struct scan {
     int64_t next_offset;
     uint64_t window_at;
     size_t window_size;
+    bool gaps;    /* between batches: it was compacted, or its leader's was */
     enum err err; /* of the device */
 
     /* What is rebuilt. */
@@ -242,6 +243,7 @@ static void keep(struct scan *scan, const struct batch_header *header,
                  const struct plog_marker *marker)
 {
     struct plog_segment *segment = scan->segment;
+    scan->gaps |= header->base_offset > scan->next_offset;
     if (header->max_timestamp > segment->max_timestamp_ms) {
         segment->max_timestamp_ms = header->max_timestamp;
         segment->max_timestamp_offset = batch_last_offset(header);
@@ -438,12 +440,61 @@ static enum err write_again(struct scan *scan, const char *path)
     return err == ERR_OK ? ERR_OK : plog_load_fail(scan->load, err, "write", path);
 }
 
-static bool leaves_gap(const struct plog_load *load, uint32_t index, int64_t next_offset,
-                       bool trimmed)
+/* The next segment does not begin where this one ends. */
+static bool leaves_gap(const struct scan *scan, uint32_t index)
 {
-    if (index + 1 >= load->segment_count || load->segments[index + 1].base_offset == next_offset)
-        return false;
-    return trimmed || !load->compacted;
+    const struct plog_load *load = scan->load;
+    return index + 1 < load->segment_count &&
+           load->segments[index + 1].base_offset != scan->next_offset;
+}
+
+/*
+ * A gap between segments is what Kafka's cleaner leaves where it drops the last batches of one
+ * (ours keeps the last). Or an end that was not durable, and then what follows goes as well. It is
+ * the former where there is a sign of that cleaner: its checkpoint is past here, this segment has
+ * gaps inside, or Kafka was the last to write here.
+ */
+static bool gap_is_cleaned(const struct scan *scan)
+{
+    const struct plog_load *load = scan->load;
+    return load->compacted &&
+           (scan->gaps || load->foreign || scan->segment->base_offset < load->cleaned_offset);
+}
+
+/* An empty batch at the end of the gap: the next recovery, which may not see the signs any more,
+ * finds none. */
+static enum err gap_fill(struct scan *scan, int64_t end, const char *path)
+{
+    struct plog_load *load = scan->load;
+    struct batch_header header = {
+        .base_offset = end - 1,
+        .size = BATCH_HEADER_BYTES,
+        .leader_epoch = BATCH_NO_LEADER_EPOCH,
+        .base_timestamp = BATCH_NO_TIMESTAMP,
+        .max_timestamp = BATCH_NO_TIMESTAMP,
+        .producer_id = BATCH_NO_PRODUCER_ID,
+        .producer_epoch = BATCH_NO_PRODUCER_EPOCH,
+        .base_sequence = BATCH_NO_SEQUENCE,
+    };
+    uint8_t data[BATCH_HEADER_BYTES];
+    if (end - 1 - scan->segment->base_offset > INT32_MAX ||
+        scan->position > PLOG_SEGMENT_BYTES_MAX - sizeof data)
+        return ERR_OK;
+    batch_header_write(&header, data);
+    batch_update_crc(data, sizeof data);
+    enum err err = disk_write(load->disk, scan->log, data, sizeof data, scan->position);
+    bool full = err == ERR_NOSPACE; /* a node starts on a full disk, too */
+    if (full)
+        err = disk_truncate(load->disk, scan->log, scan->position);
+    if (err == ERR_OK)
+        err = plog_disk_sync(load->disk, scan->log, load->folder);
+    if (err != ERR_OK)
+        return plog_load_fail(load, err, "write", path);
+    if (!full) {
+        scan->position += sizeof data;
+        scan->next_offset = end;
+    }
+    return ERR_OK;
 }
 
 enum err plog_recover_segment(struct plog_load *load, uint32_t index,
@@ -479,8 +530,12 @@ enum err plog_recover_segment(struct plog_load *load, uint32_t index,
             err = plog_load_fail(load, scan.err, "read", path);
         else if (row->decision != PLOG_TAIL_END)
             err = cut_off(&scan, path, row);
-        *out_cut = row->decision == PLOG_TAIL_CUT ||
-                   leaves_gap(load, index, scan.next_offset, row->decision == PLOG_TAIL_TRIM);
+        *out_cut = row->decision == PLOG_TAIL_CUT;
+        if (err == ERR_OK && !*out_cut && leaves_gap(&scan, index)) {
+            *out_cut = row->decision == PLOG_TAIL_TRIM || !gap_is_cleaned(&scan);
+            if (!*out_cut)
+                err = gap_fill(&scan, load->segments[index + 1].base_offset, path);
+        }
         break;
     }
     if (err == ERR_OK && load->rewrite)

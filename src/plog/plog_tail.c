@@ -571,6 +571,8 @@ static void repair_done(struct env *env, struct env_job *base)
     plog->torn = false;
     if (job->job.err != ERR_OK)
         plog_job_fail_dir(&job->job);
+    else if (plog->state != PLOG_STATE_OFFLINE)
+        plog_active(plog)->dirty = true; /* what was cut off must not come back */
     plog->busy = PLOG_BUSY_NONE;
     plog_files_unref(job->files);
     plog_job_end(&job->job);

@@ -1,4 +1,5 @@
 #include "scenario.h"
+#include "scenario_clean.h"
 #include "scenario_plog.h"
 
 const struct scenario scenarios[] = {
@@ -14,6 +15,7 @@ const struct scenario scenarios[] = {
     {"groups", "members of a group that join, stall, crash and come back, and so does the node",
      scenario_groups, NULL},
     {"plog", "one partition's log alone", scenario_plog, NULL},
+    {"compact", "one compacted partition's log alone", scenario_clean, NULL},
     {"every-power", "a small node loses its power in each call on the disk in turn", NULL,
      scenario_every_power},
     {"every-kill", "likewise, it is killed", NULL, scenario_every_kill},
