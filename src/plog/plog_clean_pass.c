@@ -317,9 +317,7 @@ static enum err flush(struct plog_clean_pass *pass)
 static void put_time_entry(struct plog_clean_pass *pass)
 {
     struct plog_clean_output *out = &pass->out;
-    size_t count = out->timeindex.size / PLOG_TIMEINDEX_ENTRY_BYTES;
-    if (out->max_timestamp_ms <= out->time_last.timestamp_ms ||
-        count >= pass->timeindex_entries_max)
+    if (out->max_timestamp_ms <= out->time_last.timestamp_ms)
         return;
     int64_t base = pass->segments[pass->group_first].base_offset;
     out->time_last = (struct plog_timeindex_entry){
@@ -341,8 +339,11 @@ static enum err account(struct plog_clean_pass *pass, const struct batch_header 
         out->max_timestamp_ms = header->max_timestamp;
         out->max_timestamp_offset = batch_last_offset(header);
     }
+    /* The time index covers all that the other one does, and keeps a place for its last entry. */
+    size_t time_count = out->timeindex.size / PLOG_TIMEINDEX_ENTRY_BYTES;
     if ((int64_t)(out->size_bytes - out->indexed_to) > pass->index_interval_bytes &&
-        out->index_count < pass->index_entries_max) {
+        out->index_count < pass->index_entries_max &&
+        time_count + 1 < pass->timeindex_entries_max) {
         struct plog_index_entry entry = {
             .offset_delta = (uint32_t)(batch_last_offset(header) - base),
             .position = (uint32_t)out->size_bytes,
