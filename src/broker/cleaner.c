@@ -53,6 +53,8 @@ static uint32_t permits(const struct broker_shard *shard)
 static void permit_next(struct broker_shard *shard)
 {
     struct broker_node *node = shard->node;
+    if (shard->stopping)
+        return;
     while (!list_empty(&node->cleaners_waiting) && node->cleaners_running < permits(shard)) {
         struct cleaner_slot *best = NULL;
         LIST_FOR_EACH (item, &node->cleaners_waiting) {

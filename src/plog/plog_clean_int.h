@@ -103,6 +103,7 @@ struct plog_clean_output {
     struct env_file *log; /* open */
     uint64_t size_bytes;  /* with what is in `data` */
     uint64_t written_bytes;
+    uint64_t synced_bytes;
     int64_t next_offset; /* of the last batch kept; the group's base when there is none */
     int32_t leader_epoch;
     int64_t max_timestamp_ms;

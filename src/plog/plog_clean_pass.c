@@ -298,6 +298,15 @@ static enum err fail_writing(struct plog_clean_pass *pass, enum err err, enum pl
     return plog_clean_fail(pass, err, "write", path);
 }
 
+static enum err sync_failed(struct plog_clean_pass *pass, enum err err, const char *path)
+{
+    /* A device that cannot be trusted with it cannot be trusted with the rest. */
+    return plog_clean_fail(pass, err == ERR_NOSPACE ? ERR_NOSPACE : ERR_IO, "sync", path);
+}
+
+/* So much is not on the disk yet at most: what others write does not wait behind a gigabyte. */
+#define UNSYNCED_BYTES ((uint64_t)16 << 20)
+
 static enum err flush(struct plog_clean_pass *pass)
 {
     struct plog_clean_output *out = &pass->out;
@@ -311,7 +320,11 @@ static enum err flush(struct plog_clean_pass *pass)
     pass->step_bytes += out->data.size;
     pass->stats.bytes_written += out->data.size;
     buf_clear(&out->data);
-    return ERR_OK;
+    if (out->written_bytes - out->synced_bytes < UNSYNCED_BYTES)
+        return ERR_OK;
+    out->synced_bytes = out->written_bytes;
+    err = plog_disk_sync(pass->disk, out->log, pass->folder);
+    return err == ERR_OK ? ERR_OK : sync_failed(pass, err, pass->folder);
 }
 
 static void put_time_entry(struct plog_clean_pass *pass)
@@ -564,12 +577,6 @@ static enum err output_open(struct plog_clean_pass *pass)
         err = disk_open(pass->disk, path, DISK_READ | DISK_WRITE | DISK_CREATE | DISK_TRUNCATE,
                         &pass->out.log);
     return err == ERR_OK ? ERR_OK : plog_clean_fail(pass, err, "create", path);
-}
-
-static enum err sync_failed(struct plog_clean_pass *pass, enum err err, const char *path)
-{
-    /* A device that cannot be trusted with it cannot be trusted with the rest. */
-    return plog_clean_fail(pass, err == ERR_NOSPACE ? ERR_NOSPACE : ERR_IO, "sync", path);
 }
 
 static enum err store(struct plog_clean_pass *pass, enum plog_file_kind kind,

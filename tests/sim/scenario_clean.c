@@ -295,7 +295,10 @@ static void make_batch(struct process *p)
                           0);
         return;
     }
-    options.codec = draw(3) == 0 ? CODEC_LZ4 : CODEC_NONE;
+    /* A crash gives a library's own memory not back, and the loops over all faults have thousands.
+     */
+    bool compressed = draw(3) == 0 && S->options.fault == NULL;
+    options.codec = compressed ? CODEC_LZ4 : CODEC_NONE;
     options.level = codec_level_default((enum codec)options.codec);
     if (first->producer >= 0) {
         options.producer_id = first->producer;
