@@ -36,17 +36,17 @@ def aiokafka():
     return [python_environment(), HOME / "python/aio.py"]
 
 
-def java():
+def java(program="Client"):
     need("java", "javac", "mvn")
 
     def make(folder):
         shutil.copy(HOME / "java/pom.xml", folder)
         run(["mvn", "-q", "dependency:copy-dependencies", "-DoutputDirectory=libs"], 600, cwd=folder)
-        run(["javac", "-cp", "libs/*", "-d", ".", HOME / "java/Client.java"], cwd=folder)
+        run(["javac", "-cp", "libs/*", "-d", ".", *sorted((HOME / "java").glob("*.java"))], cwd=folder)
 
     folder = prepared("java-" + fingerprint(HOME / "java"), make)
     return ["java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
-            "-cp", f"{folder}:{folder}/libs/*", "Client"]
+            "-cp", f"{folder}:{folder}/libs/*", program]
 
 
 def go():
