@@ -9,6 +9,16 @@ static void refuse(struct group_work *work, struct wire_string id)
         group_text(work->call->arena, "Group %.*s is not a consumer group.", WIRE_STRING_ARGS(id)));
 }
 
+/* The classic group is no more: nor is what was known of it beside the log. */
+static void converted(struct group_work *work, void *context, enum coord_outcome outcome)
+{
+    const struct wire_string *id = context;
+    struct classic_group *classic = classic_find(work->g, *id);
+    if (outcome == COORD_COMMITTED && classic != NULL && classic->state == CLASSIC_EMPTY &&
+        group_consumer_find(work->hard, *id) != NULL)
+        classic_free(classic);
+}
+
 bool group_convert_to_consumer(struct group_work *work, struct wire_string id,
                                const struct group_object *object)
 {
@@ -19,6 +29,8 @@ bool group_convert_to_consumer(struct group_work *work, struct wire_string id,
         return false;
     }
     group_classic_tombstone(work, id);
+    if (classic != NULL)
+        group_settle(work, converted, group_context_of(id));
     return true;
 }
 

@@ -6,6 +6,7 @@
 
 #include "../unit.h"
 #include "base/mem.h"
+#include "base/prng.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -122,12 +123,43 @@ static void test_no_backtracking(void **state)
     arena_deinit(&arena);
 }
 
+/* Whatever a member sends: an answer, and no byte beyond it is looked at. */
+static void test_anything(void **state)
+{
+    (void)state;
+    static const char alphabet[] = "ab()[]{}|*+?.^$\\-:,0123<>PpLQEdwxiUms\xc3\xa9\xff\xf0";
+    struct prng prng;
+    prng_init(&prng, 848);
+    struct arena arena;
+    arena_init(&arena, ARENA_LIMIT_DEFAULT_BYTES);
+    size_t fine = 0;
+    for (size_t i = 0; i < 20000; i++) {
+        size_t size = (size_t)prng_below(&prng, 24);
+        char *text = mem_alloc(size + 1); /* of its size, for the address sanitizer */
+        for (size_t k = 0; k < size; k++)
+            text[k] = alphabet[prng_below(&prng, sizeof alphabet)];
+        const char *error = NULL;
+        struct group_regex *regex = group_regex_parse(wire_string_of(text, size), &arena, &error);
+        assert_true((regex == NULL) == (error != NULL));
+        if (regex != NULL) {
+            fine++;
+            group_regex_matches(regex, WIRE_STRING("ab-01"));
+            group_regex_matches(regex, WIRE_EMPTY_STRING);
+        }
+        mem_free(text);
+        arena_reset(&arena);
+    }
+    assert_true(fine > 500);
+    arena_deinit(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_recorded),
         cmocka_unit_test(test_bounds),
         cmocka_unit_test(test_no_backtracking),
+        cmocka_unit_test(test_anything),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
