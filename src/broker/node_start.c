@@ -65,6 +65,7 @@ struct start_shard {
     size_t found_capacity;
     bool opening;   /* the shard has not replied yet */
     bool shortened; /* a log ends below its recovery point */
+    uint64_t began_ns;
     uint64_t logged_ns;
 };
 
@@ -748,10 +749,17 @@ static void shard_progress(struct broker_shard *shard, struct start_shard *own, 
     own->logged_ns = now_ns;
     if (stats.to_open == 0)
         return;
-    LOG_INFO("shard %u: %zu of %zu logs are open, %zu recovered (%llu MiB read, %llu bytes cut "
-             "off), %zu failed",
-             shard->index, stats.opened, stats.to_open, stats.recovered,
-             (unsigned long long)(stats.scanned_bytes >> 20),
+    /* Logs are alike, as far as one knows before they are opened. */
+    uint64_t took_ms = (now_ns - own->began_ns) / 1000000;
+    char left[40] = "";
+    if (!end && stats.opened > 0)
+        snprintf(
+            left, sizeof left, ", about %llu s left",
+            (unsigned long long)(took_ms * (stats.to_open - stats.opened) / stats.opened / 1000));
+    LOG_INFO("shard %u: %zu of %zu logs are open (%zu%%%s), %zu recovered (%llu MiB read, %llu "
+             "bytes cut off), %zu failed",
+             shard->index, stats.opened, stats.to_open, 100 * stats.opened / stats.to_open, left,
+             stats.recovered, (unsigned long long)(stats.scanned_bytes >> 20),
              (unsigned long long)stats.truncated_bytes, stats.failed);
 }
 
@@ -817,7 +825,7 @@ static void shard_run(struct broker_shard *shard, struct broker_call *call)
                                                (slots + node->shard_count - 1) / node->shard_count,
                                                SESSION_PARTS_MAX / node->shard_count);
     broker_shard_start(shard);
-    own->logged_ns = env_now_ns(shard->env);
+    own->began_ns = own->logged_ns = env_now_ns(shard->env);
     own->opening = true;
     struct meta_image *image = meta_image_ref(own->image);
     broker_settings_follow(shard, NULL, image);
