@@ -640,3 +640,12 @@ void broker_group_walk_go(struct broker_group_walk *walk)
         walk->running = false;
     }
 }
+
+void broker_groups_offsets(const struct broker_groups *groups, group_offset_fn *fn, void *context)
+{
+    if (groups == NULL)
+        return;
+    HMAP_FOR_EACH (node, &groups->partitions)
+        group_offsets_each(HMAP_ENTRY(node, struct groups_partition, node)->coordinator, fn,
+                           context);
+}

@@ -74,6 +74,9 @@ struct broker_group_walk *broker_group_walk_new(struct broker_request *request, 
 /* Asks number `next`; at the end the request is completed with the reply. */
 void broker_group_walk_go(struct broker_group_walk *walk);
 
+/* What is committed in all groups of the shard. */
+void broker_groups_offsets(const struct broker_groups *groups, group_offset_fn *fn, void *context);
+
 /* Partitions of __consumer_offsets; 0: it does not exist yet. */
 int32_t broker_groups_partition_count(const struct broker_shard *shard);
 

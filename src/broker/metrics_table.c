@@ -5,6 +5,7 @@
 #include "broker/api.h"
 #include "broker/controller.h"
 #include "broker/fetch_session.h"
+#include "broker/lag.h"
 #include "broker/metrics.h"
 #include "replica/replica.h"
 #include "wire/api.h"
@@ -266,6 +267,55 @@ static void collect_cleaning_due(struct metrics_sink *sink, struct broker_shard 
     metrics_add(sink, "uncleanable", (double)cleaning->uncleanable_count);
 }
 
+/* ---- Groups ---- */
+
+/* Of one group, from row `begin` on; returns the row after it. */
+static size_t group_lag(const struct broker_lag_row *rows, size_t count, size_t begin, bool *known,
+                        double *records, double *seconds)
+{
+    *known = false;
+    *records = 0;
+    *seconds = 0;
+    size_t at = begin;
+    for (; at < count && wire_string_equal(rows[at].group, rows[begin].group); at++) {
+        if (rows[at].records < 0)
+            continue;
+        *known = true;
+        *records += (double)rows[at].records;
+        if ((double)rows[at].age_ms / 1000 > *seconds)
+            *seconds = (double)rows[at].age_ms / 1000;
+    }
+    return at;
+}
+
+static void collect_lag(struct metrics_sink *sink, struct broker_shard *shard, bool in_seconds)
+{
+    if (shard->index != 0 || shard->node->lag == NULL)
+        return;
+    size_t count;
+    const struct broker_lag_row *rows = broker_lag_rows(shard->node->lag, &count);
+    for (size_t at = 0; at < count;) {
+        bool known;
+        double records;
+        double seconds;
+        char *group = mem_strndup(rows[at].group.data, rows[at].group.size);
+        at = group_lag(rows, count, at, &known, &records, &seconds);
+        if (known)
+            metrics_add(sink, group, in_seconds ? seconds : records);
+        mem_free(group);
+    }
+}
+
+static void collect_lag_records(struct metrics_sink *sink, struct broker_shard *shard)
+{
+    collect_lag(sink, shard, false);
+}
+
+static void collect_lag_seconds(struct metrics_sink *sink, struct broker_shard *shard)
+{
+    collect_lag(sink, shard, true);
+}
+
 /* ---- The table ---- */
 
 /* clang-format off */
@@ -334,6 +384,11 @@ const struct metrics_family broker_metrics[] = {
      "Bytes that cleaning has read and written.", collect_cleaned_bytes},
     {"ottla_cleaning_logs", METRICS_GAUGE, "which",
      "Compacted logs that should be cleaned now, and those whose last cleaning failed.", collect_cleaning_due},
+
+    {"ottla_group_lag_records", METRICS_GAUGE, "group",
+     "Records that a group has not consumed, by its committed offsets, of the partitions that this node leads. Looked at every 10 seconds once it was asked for.", collect_lag_records},
+    {"ottla_group_lag_seconds", METRICS_GAUGE, "group",
+     "Age of the oldest of these records.", collect_lag_seconds},
 };
 /* clang-format on */
 const size_t broker_metrics_count = ARRAY_COUNT(broker_metrics);

@@ -17,6 +17,7 @@
 #include "broker/controller.h"
 #include "broker/fetch_session.h"
 #include "broker/groups.h"
+#include "broker/lag.h"
 #include "broker/lifecycle.h"
 #include "replica/replica.h"
 
@@ -258,6 +259,7 @@ void broker_node_free(struct broker_node *node)
     broker_stop_free(node);
     broker_checkpoints_free(node);
     broker_space_free(node);
+    broker_lag_free(node->lag);
     /* Before the requests of any shard, which may wait in the coordinators of another. */
     for (uint32_t i = 0; i < node->shard_count; i++) {
         broker_groups_free(node->shards[i].groups);

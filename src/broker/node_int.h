@@ -16,6 +16,7 @@
 
 #include <stdbool.h>
 
+struct broker_lag;
 struct controller;
 struct lifecycle;
 struct plog_host;
@@ -123,6 +124,7 @@ struct broker_node {
     int64_t published_offset;    /* of the newest image that was sent to the shards; -1 */
     struct list publishing;      /* images on their way to shards (node.c) */
     bool publish;                /* shards get images from now on */
+    struct broker_lag *lag;      /* how far groups are behind; NULL on a node that is no broker */
     struct node_start *start;
     struct node_stop *stop;
     struct node_checkpoints *checkpoints;

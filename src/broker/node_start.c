@@ -21,6 +21,7 @@
 #include "broker/controller.h"
 #include "broker/fetch_session.h"
 #include "broker/groups.h"
+#include "broker/lag.h"
 #include "broker/lifecycle.h"
 #include "plog/plog.h"
 #include "quorum/storage.h"
@@ -816,6 +817,8 @@ static void shard_run(struct broker_shard *shard, struct broker_call *call)
         if (own->dirs_offline[i])
             replica_set_fail_dir(shard->replicas, (uint32_t)i, ERR_OFFLINE);
     shard->groups = broker_groups_new(shard);
+    if (shard->index == 0)
+        node->lag = broker_lag_new(shard);
     mem_free(paths);
     mem_free(ids);
     for (size_t i = 0; i < own->found_count; i++)

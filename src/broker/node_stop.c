@@ -19,6 +19,7 @@
 #include "base/mem.h"
 #include "broker/controller.h"
 #include "broker/groups.h"
+#include "broker/lag.h"
 #include "broker/lifecycle.h"
 #include "env/disk.h"
 #include "plog/plog.h"
@@ -129,6 +130,8 @@ static void shard_check(struct stop_shard *own)
     struct broker_shard *shard = own->shard;
     bool idle = shard->replicas == NULL ||
                 (replica_set_is_idle(shard->replicas) && broker_groups_is_idle(shard->groups));
+    if (shard->index == 0 && !broker_lag_is_idle(shard->node->lag))
+        idle = false;
     if (own->closed && idle && list_empty(&shard->orphans) && list_empty(&shard->creations)) {
         env_timer_cancel(shard->env, &own->timer);
         broker_call_reply(shard, &own->call);
@@ -180,6 +183,8 @@ static void shard_run(struct broker_shard *shard, struct broker_call *call)
     env_timer_init(&own->timer, shard_timer);
     own->deadline_ns = env_now_ns(shard->env) + DRAIN_MS_MAX * UINT64_C(1000000);
     broker_shard_drain(shard);
+    if (shard->index == 0)
+        broker_lag_stop(shard->node->lag);
     env_timer_set(shard->env, &own->timer, env_now_ns(shard->env));
 }
 

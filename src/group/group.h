@@ -164,6 +164,11 @@ void group_tick(struct group_coordinator *g, struct group_time time);
 /* The partition that coordinates a group: Java's String.hashCode of its name, made positive. */
 int32_t group_partition_of(struct wire_string group_id, int32_t partition_count);
 
+/* All committed offsets, those of one group one after the other; nothing while it is not active. */
+typedef void group_offset_fn(void *context, struct wire_string group, struct wire_string topic,
+                             int32_t partition, int64_t offset);
+void group_offsets_each(const struct group_coordinator *g, group_offset_fn *fn, void *context);
+
 struct group_stats {
     size_t groups;
     size_t offsets;

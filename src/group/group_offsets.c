@@ -399,6 +399,23 @@ void group_offset_fetch(struct group_work *work)
         fetch_all(work, response);
 }
 
+void group_offsets_each(const struct group_coordinator *g, group_offset_fn *fn, void *context)
+{
+    if (g->committed == NULL)
+        return;
+    struct pmap_iter iter;
+    struct pmap_entry entry;
+    pmap_iter_init(&iter, g->committed->offsets, NULL, 0);
+    while (pmap_iter_next(&iter, &entry)) {
+        struct wire_string group;
+        struct wire_string topic;
+        int32_t partition;
+        group_key_read(entry.key, entry.key_size, &group, &topic, &partition);
+        fn(context, group, topic, partition,
+           CONTAINER_OF(entry.value, struct group_offset, value)->offset);
+    }
+}
+
 /* ---- OffsetDelete ---------------------------------------------------------------------------- */
 
 void *group_offset_delete_error(const struct group_call *call, int16_t error)
