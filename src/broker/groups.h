@@ -64,6 +64,7 @@ struct broker_group_walk {
     int32_t next;
     int32_t count;
     void (*ask)(struct broker_group_walk *walk); /* sends the call number `next` */
+    size_t room; /* of an array in the reply that grows, for the caller */
     bool running;
     bool again;
 };

@@ -82,17 +82,22 @@ void broker_api_delete_groups(struct broker_request *request)
 
 /* ---- ListGroups ------------------------------------------------------------------------------ */
 
-static void list_add(struct broker_request *request, struct wire_list_groups_response *reply,
-                     const struct wire_list_groups_response *part)
+static void list_add(struct broker_group_walk *walk, const struct wire_list_groups_response *part)
 {
-    int32_t before = reply->groups.count;
-    int32_t count = before + part->groups.count;
-    struct wire_list_groups_response_listed_group *all =
-        BROKER_REPLY_ARRAY(request, list_groups_response_listed_group, (size_t)count);
-    for (int32_t i = 0; i < count; i++)
-        all[i] = i < before ? reply->groups.items[i] : part->groups.items[i - before];
-    reply->groups.items = all;
-    reply->groups.count = count;
+    struct wire_list_groups_response *reply = walk->reply;
+    size_t before = (size_t)reply->groups.count;
+    size_t count = before + (size_t)part->groups.count;
+    if (count > walk->room) {
+        walk->room = count > 2 * walk->room ? count : 2 * walk->room;
+        struct wire_list_groups_response_listed_group *grown =
+            BROKER_REPLY_ARRAY(walk->request, list_groups_response_listed_group, walk->room);
+        for (size_t i = 0; i < before; i++)
+            grown[i] = reply->groups.items[i];
+        reply->groups.items = grown;
+    }
+    for (size_t i = before; i < count; i++)
+        reply->groups.items[i] = part->groups.items[i - before];
+    reply->groups.count = (int32_t)count;
 }
 
 static void list_done(struct broker_group_call *call, void *response)
@@ -104,7 +109,7 @@ static void list_done(struct broker_group_call *call, void *response)
     if (part->error_code == WIRE_ERROR_COORDINATOR_LOAD_IN_PROGRESS)
         reply->error_code = part->error_code;
     else if (part->error_code == WIRE_ERROR_NONE && part->groups.count > 0)
-        list_add(call->request, reply, part);
+        list_add(walk, part);
     if (reply->error_code != WIRE_ERROR_NONE)
         reply->groups.count = 0;
     walk->next++;
