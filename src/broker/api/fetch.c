@@ -77,9 +77,9 @@ static bool fetch_satisfied(const struct fetch *fetch)
     uint32_t count = fetch->request->shard->node->shard_count;
     uint64_t available = 0;
     for (uint32_t i = 0; i < count; i++) {
-        if (fetch->legs[i].urgent)
+        if (fetch->legs[i].told_urgent)
             return true;
-        available += fetch->legs[i].available;
+        available += fetch->legs[i].told_available;
     }
     return message->min_bytes <= 0 || available >= (uint64_t)message->min_bytes;
 }
@@ -151,6 +151,8 @@ static void leg_done(struct broker_shard *shard, struct broker_call *call)
     UNUSED(shard);
     struct fetch_leg *leg = CONTAINER_OF(call, struct fetch_leg, call);
     struct fetch *fetch = leg->fetch;
+    leg->told_available = leg->available;
+    leg->told_urgent = leg->urgent;
     fetch->under_way--;
     switch (fetch->stage) {
     case FETCH_LOOK:
@@ -494,7 +496,7 @@ static void fetch_enter_look(struct fetch *fetch)
         struct fetch_entry *entry = &fetch->entries[i];
         entry_prepare(fetch, entry, &fetch->context.wanted[i]);
         if (entry->error != WIRE_ERROR_NONE)
-            fetch->legs[0].urgent = true;
+            fetch->legs[0].told_urgent = true;
     }
     fetch->under_way++;
     legs_call(fetch, FETCH_LEG_LOOK);

@@ -71,9 +71,13 @@ struct fetch_leg {
     struct arena arena; /* for lists of aborted transactions */
     bool arena_used;
 
-    /* What the look or the wait found; told to the connection's shard with the reply. */
+    /* What the look or the wait found. The owner's, too: a wait may be under way there. */
     uint64_t available;
     bool urgent; /* an error, or a diverging epoch: do not wait */
+
+    /* The connection's shard's: what the last call that came back has told. */
+    uint64_t told_available;
+    bool told_urgent;
 };
 
 /* call.run and recall.run of a leg. */
