@@ -285,6 +285,17 @@ static void reply_shape(struct list_offsets *list)
     }
 }
 
+/* As in Kafka, a topic without partitions is not answered. */
+static void drop_empty(struct wire_list_offsets_response *reply)
+{
+    int32_t kept = 0;
+    for (int32_t i = 0; i < reply->topics.count; i++) {
+        if (reply->topics.items[i].partitions.count > 0)
+            reply->topics.items[kept++] = reply->topics.items[i];
+    }
+    reply->topics.count = kept;
+}
+
 void broker_api_list_offsets(struct broker_request *request)
 {
     const struct wire_list_offsets_request *message = request->body;
@@ -307,6 +318,7 @@ void broker_api_list_offsets(struct broker_request *request)
     mark_duplicates(list);
     for (int32_t i = 0; i < message->topics.count; i++)
         list_topic(list, i);
+    drop_empty(list->reply);
 
     list->legs_left = 1;
     for (uint32_t i = 0; i < shard_count; i++)

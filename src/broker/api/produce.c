@@ -321,9 +321,13 @@ void broker_api_produce(struct broker_request *request)
     int32_t count = message->topic_data.count;
     produce->reply->responses.items =
         BROKER_REPLY_ARRAY(request, produce_response_topic_produce_response, (size_t)count);
-    produce->reply->responses.count = count;
-    for (int32_t i = 0; i < count; i++)
-        produce_topic(produce, &message->topic_data.items[i], &produce->reply->responses.items[i]);
+    /* As in Kafka, a topic without partitions is not answered. */
+    for (int32_t i = 0; i < count; i++) {
+        struct wire_produce_request_topic_produce_data *data = &message->topic_data.items[i];
+        if (data->partition_data.count > 0)
+            produce_topic(produce, data,
+                          &produce->reply->responses.items[produce->reply->responses.count++]);
+    }
 
     produce->legs_left = 1; /* not finished before all are sent */
     for (uint32_t i = 0; i < shard_count; i++)
