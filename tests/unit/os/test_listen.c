@@ -204,6 +204,137 @@ static void test_stop_on_the_way(void **state)
     }
 }
 
+/* ---- Held, stopped, and asked */
+
+static struct env_listener *asked;
+static int asked_count;
+
+static struct env_listener *
+asked_listen(bool held, bool (*admit)(struct env *, void *, const char *), uint16_t *port)
+{
+    struct env *env = os_env(test_os, 0);
+    struct env_listen_options options = {.held = held,
+                                         .host = "127.0.0.1",
+                                         .backlog = 128,
+                                         .send_buffer_bytes = -1,
+                                         .receive_buffer_bytes = -1,
+                                         .admit = admit,
+                                         .accept = count_accept};
+    struct env_listener *listener = NULL;
+    assert_int_equal(env_listen(env, &options, &listener), ERR_OK);
+    *port = env_listener_port(env, listener);
+    return listener;
+}
+
+/* The port is taken, but nobody is there yet. */
+static void test_held(void **state)
+{
+    UNUSED(state);
+    uint16_t port;
+    begin(1, 1);
+    struct env *env = os_env(test_os, 0);
+    struct env_listener *listener = asked_listen(true, NULL, &port);
+    assert_true(port > 0);
+    assert_int_equal(raw_connect_v4(port), -1);
+    assert_int_equal(env_listener_accepting(env, listener, true), ERR_OK);
+    int fd = raw_connect_v4(port);
+    assert_true(fd >= 0);
+    test_run();
+    assert_int_equal(atomic_load(&accepted_count), 1);
+    close(fd);
+    test_end();
+}
+
+/* One that was held while another process took the port. */
+static void test_held_too_long(void **state)
+{
+    UNUSED(state);
+    uint16_t port;
+    begin(1, 1);
+    struct env *env = os_env(test_os, 0);
+    struct env_listener *first = asked_listen(true, NULL, &port);
+    struct env_listen_options options = {.held = true,
+                                         .host = "127.0.0.1",
+                                         .port = port,
+                                         .send_buffer_bytes = -1,
+                                         .receive_buffer_bytes = -1,
+                                         .accept = count_accept};
+    struct env_listener *second = NULL;
+    enum err err = env_listen(env, &options, &second);
+    /* Two that do not listen may be bound to one port: the first to listen has it. */
+    assert_int_equal(env_listener_accepting(env, first, true), ERR_OK);
+    if (err == ERR_OK)
+        err = env_listener_accepting(env, second, true);
+    assert_int_equal(err, ERR_BUSY);
+    test_end();
+}
+
+static bool admit_every_other(struct env *env, void *context, const char *peer)
+{
+    UNUSED(context);
+    assert_int_equal(env->shard, 0);
+    assert_memory_equal(peer, "127.0.0.1:", 10);
+    return asked_count++ % 2 == 0;
+}
+
+static void test_admit(void **state)
+{
+    UNUSED(state);
+    uint16_t port;
+    int fds[20];
+    begin(SHARDS, 10);
+    asked_count = 0;
+    asked_listen(false, admit_every_other, &port);
+    for (int i = 0; i < 20; i++)
+        fds[i] = raw_connect_v4(port);
+    test_run();
+    assert_int_equal(atomic_load(&accepted_count), 10);
+    assert_true(asked_count >= 19);
+    for (int i = 0; i < asked_count; i++) {
+        char byte;
+        if (i % 2 == 1) /* they are accepted in the order in which they came */
+            assert_true(recv(fds[i], &byte, 1, 0) <= 0);
+    }
+    for (int i = 0; i < 20; i++)
+        close(fds[i]);
+    test_end();
+}
+
+static void accept_again(struct env *env)
+{
+    assert_int_equal(atomic_load(&accepted_count), 3);
+    assert_int_equal(env_listener_accepting(env, asked, true), ERR_OK);
+}
+
+/* Three, then none until it is told to go on. */
+static bool admit_three(struct env *env, void *context, const char *peer)
+{
+    UNUSED(context);
+    UNUSED(peer);
+    if (++asked_count == 3)
+        assert_int_equal(env_listener_accepting(env, asked, false), ERR_OK);
+    return true;
+}
+
+static void test_stopped_and_on_again(void **state)
+{
+    UNUSED(state);
+    uint16_t port;
+    int fds[8];
+    struct later later;
+    begin(1, 8);
+    asked_count = 0;
+    asked = asked_listen(false, admit_three, &port);
+    for (int i = 0; i < 8; i++)
+        fds[i] = raw_connect_v4(port);
+    later_ms(&later, 100, accept_again);
+    test_run();
+    assert_int_equal(atomic_load(&accepted_count), 8);
+    for (int i = 0; i < 8; i++)
+        close(fds[i]);
+    test_end();
+}
+
 /* ---- No descriptors left: connections wait, and are served when there are some again */
 
 static struct rlimit limit_before;
@@ -274,10 +405,18 @@ int main(void)
 {
     net_unused();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_distribution),    cmocka_unit_test(test_wildcard),
-        cmocka_unit_test(test_socket_options),  cmocka_unit_test(test_refused_addresses),
-        cmocka_unit_test(test_close_in_accept), cmocka_unit_test(test_stop_on_the_way),
-        cmocka_unit_test(test_no_descriptors),  cmocka_unit_test(test_close_while_paused),
+        cmocka_unit_test(test_distribution),
+        cmocka_unit_test(test_wildcard),
+        cmocka_unit_test(test_socket_options),
+        cmocka_unit_test(test_refused_addresses),
+        cmocka_unit_test(test_close_in_accept),
+        cmocka_unit_test(test_stop_on_the_way),
+        cmocka_unit_test(test_held),
+        cmocka_unit_test(test_held_too_long),
+        cmocka_unit_test(test_admit),
+        cmocka_unit_test(test_stopped_and_on_again),
+        cmocka_unit_test(test_no_descriptors),
+        cmocka_unit_test(test_close_while_paused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
