@@ -834,8 +834,10 @@ uint64_t sim_storage_unwritten_bytes(const struct sim_storage *storage, const st
         const struct sim_inode *inode = LIST_ENTRY(node, struct sim_inode, dirty);
         if (inode->volume != file->inode->volume)
             continue;
-        LIST_FOR_EACH (at, &inode->pending)
-            bytes += LIST_ENTRY(at, struct sim_pending, node)->size;
+        LIST_FOR_EACH (at, &inode->pending) {
+            const struct sim_pending *pending = LIST_ENTRY(at, struct sim_pending, node);
+            bytes += pending->by_shard ? pending->size : 0; /* jobs may wait */
+        }
     }
     return bytes;
 }

@@ -154,7 +154,7 @@ enum err sim_storage_shard_write(struct sim_storage *storage, struct env_file *f
 enum err sim_storage_shard_read(struct sim_storage *storage, struct env_file *file, void *out,
                                 size_t size, uint64_t position, size_t *out_size);
 const char *sim_storage_file_path(const struct env_file *file);
-/* Writes to the volume of this file that are not on the disk. */
+/* What shards wrote to the volume of this file that is not on the disk. */
 uint64_t sim_storage_unwritten_bytes(const struct sim_storage *storage,
                                      const struct env_file *file);
 /* A sync in this job covers the shards' writes up to write_seq for certain, later ones by chance.
