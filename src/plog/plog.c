@@ -449,6 +449,9 @@ static void wake_waiters(struct plog *plog)
             return;
         }
     }
+    /* They came for another reason, which is over, and find that the disk is behind. */
+    if (!list_empty(&plog->waiters) && plog->state == PLOG_STATE_OPEN && plog_writeback_holds(plog))
+        plog_writeback_wait(plog);
 }
 
 /* ---- Operations ----------------------------------------------------------------------------- */
